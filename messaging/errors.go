@@ -1,0 +1,15 @@
+package messaging
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/go-engage/engage"
+)
+
+// notFound is ErrNotFound for an object by its id.
+func notFound(op, entity string, id fmt.Stringer) error {
+	return &engage.Error{Code: engage.NotFound, Op: op, Entity: entity + " " + id.String()}
+}
+
+func hasControl(s string) bool { return strings.ContainsFunc(s, isControl) }
