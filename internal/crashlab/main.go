@@ -1,0 +1,100 @@
+// Command crashlab kills a program that uses the suite, at random times and at
+// named points, and counts what its database says afterwards against what the
+// program had acknowledged. Maintainers run it before a release, and the gate of
+// each change runs a twentieth of it.
+//
+//	go run ./internal/crashlab -list
+//	go run ./internal/crashlab -scenario writes -store sqlite -kills 200 -seed 1
+//
+// The parent owns the truth: it reads what its child acknowledges, kills it, and
+// starts the next one on the same database. It prints one JSON object and exits
+// with 1 if anything was lost or doubled. ENGAGE_TEST_POSTGRES and
+// ENGAGE_TEST_MYSQL name the servers; each run uses a schema or a database of its
+// own there.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+)
+
+// scenario is something that a program does while it is killed.
+type scenario struct {
+	name, about string
+	// child works until it is killed, or with drain until nothing is left.
+	child func(ctx context.Context, c childConfig) error
+	// check compares the database with what was acknowledged.
+	check func(ctx context.Context, c childConfig, acknowledged []string) (result, error)
+}
+
+var scenarios = []scenario{
+	{"writes", "contacts are written with their events, and a consumer counts them", writesChild, writesCheck},
+}
+
+// result is what a run found.
+type result struct {
+	Scenario     string   `json:"scenario"`
+	Store        string   `json:"store"`
+	Seed         uint64   `json:"seed"`
+	Kills        int      `json:"kills"`
+	Acknowledged int      `json:"acknowledged"`
+	Lost         int      `json:"lost"`       // acknowledged, and not there
+	Duplicated   int      `json:"duplicated"` // effects that happened more than once
+	Unknown      int      `json:"unknown"`    // there, and not acknowledged: the answer died with the child
+	Violations   []string `json:"violations"`
+}
+
+func main() {
+	var (
+		list  = flag.Bool("list", false, "list the scenarios")
+		name  = flag.String("scenario", "writes", "the scenario to run")
+		store = flag.String("store", "sqlite", "sqlite, postgres or mysql")
+		kills = flag.Int("kills", 200, "how often the child is killed")
+		seed  = flag.Uint64("seed", 1, "of the times and points at which it is killed")
+		child = flag.String("child", "", "used by the parent: the child's configuration")
+	)
+	flag.Parse()
+	if *list {
+		for _, s := range scenarios {
+			fmt.Println(s.name, "-", s.about)
+		}
+		return
+	}
+	at := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == *name })
+	if at < 0 {
+		fmt.Fprintf(os.Stderr, "no scenario %q\n", *name)
+		os.Exit(2)
+	}
+	if err := run(scenarios[at], *store, *kills, *seed, *child); err != nil {
+		fmt.Fprintln(os.Stderr, "crashlab:", err)
+		os.Exit(1)
+	}
+}
+
+func run(s scenario, store string, kills int, seed uint64, child string) error {
+	ctx := context.Background()
+	if child != "" {
+		var c childConfig
+		if err := json.Unmarshal([]byte(child), &c); err != nil {
+			return err
+		}
+		return s.child(ctx, c)
+	}
+	found, err := torture(ctx, s, store, kills, seed)
+	if err != nil {
+		return err
+	}
+	violations := len(found.Violations)
+	found.Violations = found.Violations[:min(violations, 10)] // enough to look for the rest
+	if err := json.NewEncoder(os.Stdout).Encode(found); err != nil {
+		return err
+	}
+	if found.Lost+found.Duplicated+violations > 0 {
+		return fmt.Errorf("%d lost, %d duplicated, %d violations", found.Lost, found.Duplicated, violations)
+	}
+	return nil
+}
