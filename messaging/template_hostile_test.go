@@ -3,6 +3,7 @@ package messaging_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -221,6 +222,23 @@ func manyCaptures() string {
 // maxBombBytes is what one rendering may allocate in all, freed or not.
 const maxBombBytes = 32 << 20
 
+// allocatedBy is what run allocates at the least of a few times: a collection,
+// or the race detector, empties the pools that encoding/json writes into, and
+// that is not the template's doing.
+func allocatedBy(run func()) uint64 {
+	least := uint64(math.MaxUint64)
+	for range 5 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		run()
+		runtime.ReadMemStats(&after)
+		if least = min(least, after.TotalAlloc-before.TotalAlloc); least <= maxBombBytes/2 {
+			break
+		}
+	}
+	return least
+}
+
 //nolint:paralleltest // it counts the allocations of the process
 func TestNoBombCostsMoreThanItsSteps(t *testing.T) {
 	all := bombs()
@@ -245,11 +263,8 @@ func TestNoBombCostsMoreThanItsSteps(t *testing.T) {
 			}
 			continue
 		}
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
 		got, err := compiled.Render(b.data)
-		runtime.ReadMemStats(&after)
-		allocated := after.TotalAlloc - before.TotalAlloc
+		allocated := allocatedBy(func() { _, _ = compiled.Render(b.data) })
 		if most = max(most, allocated); allocated > maxBombBytes {
 			t.Errorf("%s: %d bytes allocated, want at most %d", b.name, allocated, maxBombBytes)
 		}
