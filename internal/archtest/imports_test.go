@@ -60,6 +60,8 @@ func importRules() []rule {
 			saboteurs: []saboteur{
 				{"calls a neighbour", "-- segments/loop.go --\npackage segments\nimport _ \"example.test/suite/messaging\"\n", "segments/loop.go: imports example.test/suite/messaging"},
 				{"calls an adapter", "-- segments/loop.go --\npackage segments\nimport _ \"example.test/suite/adapters/memory\"\n", "imports example.test/suite/adapters/memory"},
+				{"accounts call a neighbour", "-- adapters/accounts/a.go --\npackage accounts\nimport _ \"example.test/suite/messaging\"\n", "accounts/a.go: imports example.test/suite/messaging"},
+				{"accounts store themselves", "-- adapters/accounts/a.go --\npackage accounts\nimport _ \"example.test/suite/adapters/bunstore\"\n", "imports example.test/suite/adapters/bunstore"},
 				{"the filter takes contacts", "-- segments/filter/f.go --\npackage filter\nimport _ \"example.test/suite/contacts\"\n", "segments/filter is a leaf"},
 			},
 		},

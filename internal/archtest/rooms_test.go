@@ -10,6 +10,10 @@ import (
 var (
 	domains = []string{"contacts", "crm", "segments", "automation", "messaging", "wallet", "loyalty", "inbox"}
 
+	// governed are adapters that own ports and rules of their own. They keep the
+	// rules of domains, and storage adapters import them as they import domains.
+	governed = []string{"adapters/accounts", "adapters/sealing"}
+
 	// testdata holds the fuzzing corpora of the root.
 	topFolders = slices.Concat(domains, []string{"adapters", "examples", "internal", ".ci", "testdata"})
 
@@ -58,15 +62,27 @@ func (p *pkg) domain() string {
 	if slices.Contains(domains, first) {
 		return first
 	}
+	return governedRoom(p.path)
+}
+
+// governedRoom is the adapter with a domain's rules that a package belongs to,
+// or "".
+func governedRoom(pkgPath string) string {
+	for _, room := range governed {
+		if within(pkgPath, room) {
+			return room
+		}
+	}
 	return ""
 }
 
 // family is the adapter a package belongs to, as "adapters/bunstore", or "".
+// Governed rooms are no family: they are domains to the other adapters.
 func (p *pkg) family() string { return family(p.path) }
 
 func family(pkgPath string) string {
 	segments := strings.Split(pkgPath, "/")
-	if len(segments) < 2 || segments[0] != "adapters" {
+	if len(segments) < 2 || segments[0] != "adapters" || governedRoom(pkgPath) != "" {
 		return ""
 	}
 	return "adapters/" + segments[1]

@@ -92,7 +92,7 @@ func shapeRules() []rule {
 			name: "every domain with a service has the same files",
 			check: func(t *tree) []string {
 				var found []string
-				for _, domain := range domains {
+				for _, domain := range slices.Concat(domains, governed) {
 					p := t.find(domain)
 					if p == nil || !declares(p, "Deps") {
 						continue // the service is not built yet
@@ -102,8 +102,8 @@ func shapeRules() []rule {
 							found = append(found, finding(domain, "%s is missing: every domain has one", name))
 						}
 					}
-					if suite := t.find(domain + "/" + domain + "test"); suite == nil || len(suite.files) == 0 {
-						found = append(found, finding(domain, "%stest/ is missing: authors of adapters need its conformance suite", domain))
+					if suite := t.find(domain + "/" + path.Base(domain) + "test"); suite == nil || len(suite.files) == 0 {
+						found = append(found, finding(domain, "%stest/ is missing: authors of adapters need its conformance suite", path.Base(domain)))
 					}
 				}
 				return found
