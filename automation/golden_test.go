@@ -14,52 +14,25 @@ import (
 	"github.com/go-engage/engage"
 	"github.com/go-engage/engage/automation"
 	"github.com/go-engage/engage/contacts"
+	"github.com/go-engage/engage/internal/goldens"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// The wire forms stay as they are stored: a change that breaks them is a new
-// version of the event.
-func TestWireForms(t *testing.T) {
+// Stored definitions stay as they are: what breaks them is a new form.
+func TestDefinitionsKeepTheirForm(t *testing.T) {
 	t.Parallel()
-	contact, workflow, run := contacts.ID{15: 1}, automation.WorkflowID{15: 2}, automation.RunID{15: 3}
 	definition := automation.Definition{Trigger: automation.Trigger{Segment: "seg_1", Entry: automation.Always}, Nodes: []automation.Node{
 		{ID: "wait", Wait: 48*time.Hour + time.Second},
 		{ID: "mail", Action: &automation.Action{Kind: "send_email", Params: json.RawMessage(`{"template_id":"tpl_1"}`)}, Next: "end"},
 		{ID: "bare", Action: &automation.Action{Kind: "nothing"}},
 		{ID: "end"},
 	}}
-	for name, value := range map[string]any{
-		"definition":                     definition,
-		"automation.workflow.changed.v1": automation.WorkflowChanged{WorkflowID: workflow, Name: "Welcome", State: automation.Active, Revision: 2},
-		"automation.run.started.v1":      automation.RunStarted{RunID: run, WorkflowID: workflow, Revision: 2, ContactID: contact},
-		"automation.run.ended.v1":        automation.RunEnded{RunID: run, WorkflowID: workflow, ContactID: contact, State: automation.Completed},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if event, ok := value.(engage.Event); ok && event.EventName() != name {
-				t.Errorf("the event names itself %s", event.EventName())
-			}
-			got, err := json.MarshalIndent(value, "", "  ")
-			if err != nil {
-				t.Fatal(err)
-			}
-			got = append(got, '\n')
-			path := filepath.Join("testdata", name+".json")
-			if *update {
-				if err := os.WriteFile(path, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("-stored +written:\n%s", diff)
-			}
-		})
+	written, err := json.Marshal(definition)
+	if err != nil {
+		t.Fatal(err)
 	}
+	goldens.Document(t, *update, filepath.Join("testdata", "definition.json"), written)
 	stored, err := os.ReadFile(filepath.Join("testdata", "definition.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -80,6 +53,16 @@ func TestWireForms(t *testing.T) {
 	if diff := cmp.Diff(definition, read); diff != "" {
 		t.Errorf("-written +read:\n%s", diff)
 	}
+}
+
+func TestEventPayloads(t *testing.T) {
+	t.Parallel()
+	contact, workflow, run := contacts.ID{15: 1}, automation.WorkflowID{15: 2}, automation.RunID{15: 3}
+	goldens.Events(t, *update,
+		automation.WorkflowChanged{WorkflowID: workflow, Name: "Welcome", State: automation.Active, Revision: 2},
+		automation.RunStarted{RunID: run, WorkflowID: workflow, Revision: 2, ContactID: contact},
+		automation.RunEnded{RunID: run, WorkflowID: workflow, ContactID: contact, State: automation.Completed},
+	)
 }
 
 func TestEventSubjects(t *testing.T) {
