@@ -1,4 +1,5 @@
-# Functions of .ci/run: headings, README commands, pinned tools, databases.
+# Functions of .ci/run: headings, README commands, pinned tools, databases,
+# brokers.
 
 # step prints how long the last step took and the heading of the next one.
 step() {
@@ -120,4 +121,37 @@ GRANT ALL ON *.* TO 'engage_test'@'127.0.0.1';
 SQL
   export ENGAGE_TEST_MYSQL='engage_test:engage_test@tcp(127.0.0.1:3306)/engage_test'
   "${probe[@]}" --user=engage_test --password=engage_test engage_test >/dev/null
+}
+
+# listening asks whether a port of this machine answers.
+listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# brokers sets ENGAGE_TEST_NATS, ENGAGE_TEST_REDIS and ENGAGE_TEST_AMQP, and
+# starts a server for each that the caller has not set.
+brokers() {
+  if [ -z "${ENGAGE_TEST_NATS:-}" ]; then
+    export ENGAGE_TEST_NATS='nats://127.0.0.1:4222'
+    if ! listening 4222; then
+      if ! command -v nats-server >/dev/null; then install_packages nats-server; fi
+      start-stop-daemon --start --oknodo --background --exec "$(command -v nats-server)" -- \
+        -a 127.0.0.1 -p 4222 -js -sd "$scratch/nats"
+      eventually listening 4222
+    fi
+  fi
+  if [ -z "${ENGAGE_TEST_REDIS:-}" ]; then
+    export ENGAGE_TEST_REDIS='redis://127.0.0.1:6379/0'
+    if ! listening 6379; then
+      if ! command -v redis-server >/dev/null; then install_packages redis-server; fi
+      listening 6379 || redis-server --daemonize yes --bind 127.0.0.1 --port 6379 --save '' --appendonly no
+      eventually listening 6379
+    fi
+  fi
+  if [ -z "${ENGAGE_TEST_AMQP:-}" ]; then
+    export ENGAGE_TEST_AMQP='amqp://guest:guest@127.0.0.1:5672/'
+    if ! listening 5672; then
+      if ! command -v rabbitmq-server >/dev/null; then install_packages rabbitmq-server; fi
+      listening 5672 || rabbitmq-server -detached
+      eventually listening 5672
+    fi
+  fi
 }
