@@ -159,7 +159,8 @@ type Repository interface {
 	// Update replaces contacts and their identities, and raises their versions by
 	// one. A contact that is missing answers ErrNotFound, one whose stored version
 	// differs ErrConflict, an identity that another contact owns
-	// ErrAlreadyExists. Identities may move between contacts of one call.
+	// ErrAlreadyExists, one that the call names twice ErrInvalid. Identities may
+	// move between contacts of one call.
 	Update(ctx context.Context, ws engage.WorkspaceID, contacts []Contact) error
 
 	// Delete removes contacts with their identities and answers how many there

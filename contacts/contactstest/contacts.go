@@ -131,6 +131,13 @@ func contactCases(t *testing.T, a Adapter) {
 		f.Code(err, engage.NotFound)
 		f.Names(err, "[1].id")
 		f.Same(f.get(one.ID, two.ID, ghost.ID), []contacts.Contact{one, two})
+
+		err = f.Tx.InTx(f.Ctx, f.WS, func(ctx context.Context) error {
+			return f.Contacts.Update(ctx, f.WS, []contacts.Contact{two, one, two})
+		})
+		f.Code(err, engage.Invalid)
+		f.Names(err, "[2].id")
+		f.Same(f.get(one.ID, two.ID), []contacts.Contact{one, two})
 	})
 	run(t, a, "updates every field", func(f *fixture) {
 		survivor, c := f.contact(), f.contact()

@@ -141,8 +141,13 @@ func (r *Contacts) Update(ctx context.Context, ws engage.WorkspaceID, all []cont
 }
 
 func checkVersions(op string, ws engage.WorkspaceID, rows memory.Writer[contactRow], all []contacts.Contact) error {
-	var missing, stale engage.Faults
+	var twice, missing, stale engage.Faults
+	seen := map[contacts.ID]bool{}
 	for i, c := range all {
+		if seen[c.ID] {
+			twice.Add(fmt.Sprintf("[%d].id", i), "duplicate", "contact %s stands in the call twice", c.ID)
+		}
+		seen[c.ID] = true
 		old, exists := rows.Get("id", &contactRow{ws: ws, Contact: contacts.Contact{ID: c.ID}})
 		switch {
 		case !exists:
@@ -150,6 +155,9 @@ func checkVersions(op string, ws engage.WorkspaceID, rows memory.Writer[contactR
 		case old.Version != c.Version:
 			stale.Add(fmt.Sprintf("[%d].version", i), "stale", "stored is %d, not %d", old.Version, c.Version)
 		}
+	}
+	if err := twice.Err(op, ""); err != nil {
+		return err
 	}
 	if len(missing) > 0 {
 		return &engage.Error{Code: engage.NotFound, Op: op, Fields: missing}
