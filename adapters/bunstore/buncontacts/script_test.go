@@ -19,28 +19,11 @@ import (
 // scriptSeeds is how many scripts there are.
 const scriptSeeds = 20
 
-// fewOperations is the length of scripts that every change is tested with.
-const fewOperations = 500
-
-var scriptOperations = flag.Int("engage.operations", fewOperations, "operations in each script")
-
-// plays reports whether a database plays the script of a seed. Short scripts are
-// shared out between the servers, whose commits take the most of the time;
-// SQLite, and every database when they are long, plays them all.
-func plays(database string, seed int) bool {
-	switch {
-	case *scriptOperations != fewOperations || database == "sqlite":
-		return true
-	case database == "postgres":
-		return seed%2 == 0
-	default:
-		return seed%2 == 1
-	}
-}
+var scriptOperations = flag.Int("engage.operations", 500, "operations in each script")
 
 // TestAScriptLeavesTheSameBehindAsInMemory plays the same scripts in memory and
-// on the databases and compares all that is left, byte by byte. Long scripts, all of
-// them on all databases, are played by command:
+// on the databases and compares all that is left, byte by byte. Long scripts are
+// played by command:
 //
 //	go test ./adapters/bunstore/buncontacts -run TestAScript -engage.operations 10000 -timeout 2h
 func TestAScriptLeavesTheSameBehindAsInMemory(t *testing.T) {
@@ -54,9 +37,6 @@ func TestAScriptLeavesTheSameBehindAsInMemory(t *testing.T) {
 	testkit.Each(t, func(t *testing.T, db *testkit.Database) {
 		stored := adapterOf(testkit.Store(t, db, nil, buncontacts.Schema))
 		for seed := range want {
-			if !plays(db.Name, seed) {
-				continue
-			}
 			t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 				t.Parallel()
 				want, got := want[seed](), contactstest.RunScript(t, stored, uint64(seed), *scriptOperations)
