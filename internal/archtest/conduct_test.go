@@ -135,7 +135,7 @@ func conductRules() []rule {
 					},
 					except: func(f *file) bool {
 						return withinAny(f.pkg.path, tooling...) || f.pkg.path == "adapters/netguard" ||
-							f.pkg.path == "adapters/smtpmail" && t.find("adapters/netguard") == nil
+							f.pkg.path == "adapters/smtpmail" && !slices.Contains(f.imports(), t.module+"/adapters/netguard")
 					},
 					why: "a tenant may have named the host: take a netguard.Policy",
 				}.check(t)
