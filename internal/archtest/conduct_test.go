@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -129,31 +130,43 @@ func conductRules() []rule {
 			check: func(t *tree) []string {
 				found := forbidden{
 					uses: map[string]string{
-						"net": "Dial DialTimeout DialTCP DialUDP DialIP DialUnix Dialer", "net/smtp": "*",
+						"net": "Dial DialTimeout DialTCP DialUDP DialIP DialUnix Dialer Resolver DefaultResolver " +
+							"LookupAddr LookupCNAME LookupHost LookupIP LookupMX LookupNS LookupPort LookupSRV LookupTXT " +
+							"ResolveIPAddr ResolveTCPAddr ResolveUDPAddr",
 						"crypto/tls": "Dial DialWithDialer Dialer",
-						"net/http":   "DefaultClient DefaultTransport Get Head Post PostForm", "net/rpc": "*",
+						"net/http":   "DefaultClient DefaultTransport Get Head Post PostForm Transport",
+						"net/rpc":    "*", "net/smtp": "*", "net/http/httputil": "ReverseProxy NewSingleHostReverseProxy",
+						"syscall": "Socket Connect", "golang.org/x/sys/unix": "*", "golang.org/x/net/proxy": "*",
 					},
-					except: func(f *file) bool {
-						return withinAny(f.pkg.path, tooling...) || f.pkg.path == "adapters/netguard" ||
-							f.pkg.path == "adapters/smtpmail" && !slices.Contains(f.imports(), t.module+"/adapters/netguard")
-					},
-					why: "a tenant may have named the host: take a netguard.Policy",
+					except: func(f *file) bool { return mayDial(t, f) },
+					why:    "a tenant may have named the host: take a netguard.Policy",
 				}.check(t)
 				for _, p := range t.packages {
-					if !p.isTooling() && p.path != "adapters/netguard" {
-						found = append(found, bareClients(t, p)...)
+					for _, f := range p.files {
+						if !mayDial(t, f) {
+							found = append(found, bareClients(t, f)...)
+						}
 					}
 				}
 				return found
 			},
 			saboteurs: []saboteur{
 				{"dials", "-- adapters/twilio/t.go --\npackage twilio\nimport \"net\"\nvar c, _ = net.Dial(\"tcp\", \"x:1\")\n", "t.go:3: net.Dial"},
+				{"dials under another name", "-- adapters/twilio/t.go --\npackage twilio\nimport wire \"net\"\nvar d wire.Dialer\n", "t.go:3: net.Dialer"},
+				{"dials under no name", "-- adapters/twilio/t.go --\npackage twilio\nimport . \"net\"\nvar c, _ = Dial(\"tcp\", \"x:1\")\n", "t.go:2: net under no name"},
+				{"dials with TLS", "-- adapters/twilio/t.go --\npackage twilio\nimport \"crypto/tls\"\nvar c, _ = tls.Dial(\"tcp\", \"x:1\", nil)\n", "tls.Dial"},
+				{"dials a socket", "-- adapters/twilio/t.go --\npackage twilio\nimport \"syscall\"\nvar c = syscall.Connect\n", "syscall.Connect"},
+				{"mails with the standard library", "-- adapters/twilio/t.go --\npackage twilio\nimport \"net/smtp\"\nvar send = smtp.SendMail\n", "smtp.SendMail"},
+				{"resolves before it dials", "-- adapters/twilio/t.go --\npackage twilio\nimport \"net\"\nvar find = net.DefaultResolver.LookupHost\n", "net.DefaultResolver"},
+				{"looks a mail server up", "-- adapters/twilio/t.go --\npackage twilio\nimport \"net\"\nvar find = net.LookupMX\n", "net.LookupMX"},
+				{"gets", "-- adapters/twilio/t.go --\npackage twilio\nimport \"net/http\"\nvar get = http.Get\n", "http.Get"},
 				{"shares a client", "-- adapters/twilio/t.go --\npackage twilio\nimport \"net/http\"\nvar c = http.DefaultClient\n", "http.DefaultClient"},
+				{"has a transport of its own", "-- adapters/twilio/t.go --\npackage twilio\nimport \"net/http\"\nvar c = &http.Client{Transport: &http.Transport{}}\n", "t.go:3: http.Transport"},
 				{"has a client that dials", "-- adapters/twilio/t.go --\npackage twilio\nimport \"net/http\"\nvar c = &http.Client{}\n", "http.Client without a Transport"},
-				{
-					"mails around the guard that exists now",
-					"-- adapters/netguard/g.go --\npackage netguard\n-- adapters/smtpmail/s.go --\npackage smtpmail\nimport \"net\"\nvar d net.Dialer\n", "s.go:3: net.Dialer",
-				},
+				{"has one under another name", "-- adapters/twilio/t.go --\npackage twilio\nimport web \"net/http\"\nvar c = &web.Client{Timeout: 1}\n", "http.Client without a Transport"},
+				{"has one by its zero value", "-- adapters/twilio/t.go --\npackage twilio\nimport \"net/http\"\ntype T struct{ c http.Client }\n", "http.Client without a Transport"},
+				{"makes one", "-- adapters/twilio/t.go --\npackage twilio\nimport \"net/http\"\nvar c = new(http.Client)\n", "http.Client without a Transport"},
+				{"mails around the guard", "-- adapters/smtpmail/s.go --\npackage smtpmail\nimport \"net\"\nimport _ \"example.test/suite/adapters/netguard\"\nvar d net.Dialer\n", "s.go:4: net.Dialer"},
 			},
 		},
 		{
@@ -244,25 +257,43 @@ func eachLiteral(t *tree, wrong func(f *file, text string) string) []string {
 	return found
 }
 
-// bareClients finds HTTP clients that would dial through the default transport.
-func bareClients(t *tree, p *pkg) []string {
+// mayDial reports whether a file is netguard's, or of programs and tests.
+func mayDial(t *tree, f *file) bool {
+	return withinAny(f.pkg.path, tooling...) || f.pkg.isTooling() || f.pkg.path == "adapters/netguard" ||
+		f.pkg.path == "adapters/smtpmail" && !slices.Contains(f.imports(), t.module+"/adapters/netguard")
+}
+
+// bareClients finds HTTP clients that would dial through the default transport:
+// values that are not made with a Transport. A pointer may lead to one that was.
+func bareClients(t *tree, f *file) []string {
 	var found []string
-	for _, f := range p.files {
-		ast.Inspect(f.syntax, func(n ast.Node) bool {
-			literal, ok := n.(*ast.CompositeLit)
-			if !ok || !isSelector(literal.Type, "http", "Client") {
-				return true
-			}
-			transport := slices.ContainsFunc(literal.Elts, func(e ast.Expr) bool {
+	safe := map[ast.Expr]bool{}
+	web := ""
+	for _, spec := range f.syntax.Imports {
+		imported, _ := strconv.Unquote(spec.Path.Value)
+		switch name := localName(spec, imported); {
+		case name == "." && withinAny(imported, "net", "crypto/tls"):
+			found = append(found, finding(t.at(spec.Pos()), "%s under no name hides who dials", imported))
+		case imported == "net/http":
+			web = name
+		}
+	}
+	ast.Inspect(f.syntax, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.StarExpr:
+			safe[n.X] = true
+		case *ast.CompositeLit:
+			safe[n.Type] = slices.ContainsFunc(n.Elts, func(e ast.Expr) bool {
 				pair, ok := e.(*ast.KeyValueExpr)
 				return ok && isIdent(pair.Key, "Transport")
 			})
-			if !transport {
-				found = append(found, finding(t.at(literal.Pos()), "http.Client without a Transport: a tenant may have named the host: take a netguard.Policy"))
+		case *ast.SelectorExpr:
+			if web != "" && isSelector(n, web, "Client") && !safe[n] {
+				found = append(found, finding(t.at(n.Pos()), "http.Client without a Transport: a tenant may have named the host: take a netguard.Policy"))
 			}
-			return true
-		})
-	}
+		}
+		return true
+	})
 	return found
 }
 
