@@ -11,6 +11,9 @@ const (
 	// retryable: about two days pass over them, most of them half an hour apart, as
 	// engage.Backoff has them. RFC 5321 §4.5.4.1 gives up after four or five.
 	MaxAttempts = 100
+	// MaxRetryAfter is the longest that the other side puts a message off: a day,
+	// after which any quota has come round. What it asks beyond that is tried then.
+	MaxRetryAfter = 24 * time.Hour
 	// DefaultMaxUnconfirmed is the number of intents without a committed outcome
 	// that a process has at most, hence of messages whose outcome becomes unknown
 	// when it is killed.

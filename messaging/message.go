@@ -129,7 +129,7 @@ func (m *Message) refuse(failure *SendError, now time.Time) error {
 	switch {
 	case failure.Class.MayRetry() && m.Attempts < MaxAttempts:
 		m.State = Planned
-		m.DueAt = engage.Instant(now.Add(max(failure.RetryAfter, engage.Backoff(m.Attempts))))
+		m.DueAt = engage.Instant(now.Add(max(min(failure.RetryAfter, MaxRetryAfter), engage.Backoff(m.Attempts))))
 		return nil
 	case failure.Class.MayRetry():
 		m.Reason = TooManyTries

@@ -65,6 +65,16 @@ func TestAMessageRefusesIllegalMoves(t *testing.T) {
 	}
 }
 
+func TestTheOtherSidePutsAMessageOffForADayAtMost(t *testing.T) {
+	t.Parallel()
+	for asked, want := range map[time.Duration]time.Duration{time.Hour: time.Hour, 1 << 62: MaxRetryAfter} {
+		m := Message{State: Intended, Attempts: 1}
+		if err := m.refuse(&SendError{Class: FailureRetryable, RetryAfter: asked}, now); err != nil || !m.DueAt.Equal(now.Add(want)) {
+			t.Errorf("asked for %s: due at %s (%v), want %s", asked, m.DueAt, err, now.Add(want))
+		}
+	}
+}
+
 func TestEveryOutcomeOfAnIntent(t *testing.T) {
 	t.Parallel()
 	refuse := func(class FailureClass) func(*Message) error {

@@ -78,7 +78,8 @@ type SendError struct {
 	// Code is the answer of the other side in its own notation: "550 5.1.1" for
 	// SMTP, "UNREGISTERED" for FCM; "" when there was none.
 	Code string
-	// RetryAfter is how long the other side asked to wait; 0: it did not say.
+	// RetryAfter is how long the other side asked to wait, of which at most
+	// MaxRetryAfter is granted; 0: it did not say.
 	RetryAfter time.Duration
 	// Err is the cause; the error of a context that ended is in its tree.
 	Err error

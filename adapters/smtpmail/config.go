@@ -1,6 +1,7 @@
 package smtpmail
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-engage/engage"
+	"github.com/go-engage/engage/adapters/netguard"
 )
 
 // TLSPolicy says how a connection is protected.
@@ -21,8 +23,13 @@ const (
 	// ImplicitTLS speaks TLS from the first byte, as on port 465 (RFC 8314).
 	ImplicitTLS
 	// UnsafePlaintext never uses TLS. It is for mail catchers on the same
-	// machine; credentials are refused with it.
+	// machine.
 	UnsafePlaintext
+	// UnsafeOpportunistic uses STARTTLS where the server offers it, and goes on in
+	// plain text where it does not: whoever sits between takes the offer away. It
+	// is for old relays in one's own network. A certificate that is offered must
+	// be good, and credentials still need TLS.
+	UnsafeOpportunistic
 )
 
 // String is the policy's name.
@@ -34,6 +41,8 @@ func (p TLSPolicy) String() string {
 		return "implicit_tls"
 	case UnsafePlaintext:
 		return "unsafe_plaintext"
+	case UnsafeOpportunistic:
+		return "unsafe_opportunistic"
 	}
 	return "invalid"
 }
@@ -42,6 +51,12 @@ func (p TLSPolicy) String() string {
 const (
 	DefaultMaxConns    = 4
 	DefaultIdleTimeout = 15 * time.Second
+	// DefaultMaxMessages is what the stricter providers grant a connection; a
+	// handshake then costs a message a hundredth of itself.
+	DefaultMaxMessages = 100
+	// DefaultMaxWaiting is above the 256 messages that a process hands over at
+	// once, so that only callers beside the dispatcher are ever turned away.
+	DefaultMaxWaiting = 512
 	// MaxIdleTimeout keeps a connection's rest below the shortest that common
 	// servers grant before they hang up.
 	MaxIdleTimeout = 30 * time.Second
@@ -96,6 +111,17 @@ type Config struct {
 	// has nothing better. Empty: no AUTH.
 	Username string
 	Password engage.Secret
+	// Token gives the OAuth 2.0 access token for AUTH XOAUTH2, which is preferred
+	// to a password where the server offers it; nil: none. It is asked at each
+	// sign-in, by many goroutines, with a ctx that it must honour: keeping a token
+	// until it expires is its own affair. When it answers ErrUnauthenticated,
+	// ErrPermissionDenied, ErrNotFound, ErrInvalid or ErrFailedPrecondition the
+	// sender is misconfigured; any other error is retryable.
+	Token func(ctx context.Context) (engage.Secret, error)
+	// UnsafeLoopbackAuth lets credentials cross a connection without TLS to this
+	// same machine, where the TLS policy allows one: for relays and catchers on
+	// loopback that want a password.
+	UnsafeLoopbackAuth bool
 
 	// Hello is the name given with EHLO; "": localhost. A machine that talks to
 	// the public gives the name that its address resolves to.
@@ -103,16 +129,25 @@ type Config struct {
 
 	// MaxConns bounds the connections, open or in use; 0: DefaultMaxConns.
 	MaxConns int
+	// MaxWaiting bounds the calls that wait for a connection, in the order in
+	// which they came; 0: DefaultMaxWaiting. Further ones are turned away with
+	// ErrResourceExhausted, as retryable.
+	MaxWaiting int
+	// MaxMessages is how many messages a connection serves; 0: DefaultMaxMessages.
+	MaxMessages int
 	// IdleTimeout closes a connection that rested; 0: DefaultIdleTimeout; less
 	// than MaxIdleTimeout.
 	IdleTimeout time.Duration
 	// Timeouts bound the phases.
 	Timeouts Timeouts
 
-	// Dial opens connections; nil: the plain dialer of package net. It must
-	// honour its ctx, which carries the deadline. A host that lets its tenants
-	// name their own mail servers passes a dialer that refuses special
-	// addresses.
+	// Policy says which servers may be reached. Its zero value reaches public
+	// addresses on the ports of mail: a relay or a catcher in one's own network is
+	// named in Policy.Private. A host whose tenants name their servers leaves it
+	// at that.
+	Policy netguard.Policy
+	// Dial opens connections in place of Policy, through a tunnel for instance;
+	// nil: Policy. It must honour its ctx, which carries the deadline.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	// Clock gives the Date of messages and the time of receipts; nil:
@@ -127,26 +162,27 @@ func (c Config) Validate() error {
 	if err != nil || host == "" || port == "" {
 		faults.Add("addr", "invalid", "want host:port")
 	}
-	if c.TLS > UnsafePlaintext {
+	if c.TLS > UnsafeOpportunistic {
 		faults.Add("tls", "invalid", "unknown policy %d", c.TLS)
 	}
 	if c.TLSConfig != nil && c.TLSConfig.InsecureSkipVerify {
 		faults.Add("tls_config.insecure_skip_verify", "not_allowed", "a certificate that is not checked protects nothing; add its root to RootCAs")
 	}
-	if c.Username != "" && c.TLS == UnsafePlaintext {
-		faults.Add("username", "not_allowed", "credentials need TLS")
-	}
-	if (c.Username == "") != c.Password.IsZero() {
-		faults.Add("password", "required", "username and password come together")
-	}
-	if strings.ContainsRune(c.Username+c.Password.Reveal(), 0) {
-		faults.Add("username", "control_character", "NUL separates credentials in AUTH PLAIN")
-	}
+	c.checkCredentials(&faults)
 	if strings.ContainsFunc(c.Hello, func(r rune) bool { return r <= ' ' || r > '~' }) || len(c.Hello) > 255 {
 		faults.Add("hello", "invalid", "want a host name or an address literal")
 	}
-	if c.MaxConns < 0 {
-		faults.Add("max_conns", "out_of_range", "want 1 or more, or 0 for %d", DefaultMaxConns)
+	for _, n := range []struct {
+		path            string
+		value, standard int
+	}{
+		{"max_conns", c.MaxConns, DefaultMaxConns},
+		{"max_waiting", c.MaxWaiting, DefaultMaxWaiting},
+		{"max_messages", c.MaxMessages, DefaultMaxMessages},
+	} {
+		if n.value < 0 {
+			faults.Add(n.path, "out_of_range", "want 1 or more, or 0 for %d", n.standard)
+		}
 	}
 	if c.IdleTimeout < 0 || c.IdleTimeout >= MaxIdleTimeout {
 		faults.Add("idle_timeout", "out_of_range", "want less than %s, or 0 for %s", MaxIdleTimeout, DefaultIdleTimeout)
@@ -158,7 +194,25 @@ func (c Config) Validate() error {
 			break
 		}
 	}
+	if err := c.Policy.Validate(); err != nil {
+		for _, fault := range engage.FieldsOf(err) {
+			faults.Add("policy."+fault.Path, fault.Code, "%s", fault.Message)
+		}
+	}
 	return faults.Err("smtpmail.New", "")
+}
+
+func (c Config) checkCredentials(faults *engage.Faults) {
+	if c.Username != "" && c.TLS == UnsafePlaintext && !c.UnsafeLoopbackAuth {
+		faults.Add("username", "not_allowed", "credentials need TLS")
+	}
+	if proven := !c.Password.IsZero() || c.Token != nil; proven != (c.Username != "") {
+		faults.Add("password", "required", "a username comes with a password or a token, and they with it")
+	}
+	// NUL separates credentials in PLAIN, Control-A in XOAUTH2.
+	if strings.ContainsAny(c.Username+c.Password.Reveal(), "\x00\x01") {
+		faults.Add("username", "control_character", "credentials hold no NUL and no Control-A")
+	}
 }
 
 // withDefaults is the configuration that a valid one stands for.
@@ -172,23 +226,18 @@ func (c Config) withDefaults() Config {
 		c.TLSConfig.ServerName = host
 	}
 	c.TLSConfig.MinVersion = max(c.TLSConfig.MinVersion, tls.VersionTLS12)
-	if c.Hello == "" {
-		c.Hello = "localhost"
-	}
-	if c.MaxConns == 0 {
-		c.MaxConns = DefaultMaxConns
-	}
-	if c.IdleTimeout == 0 {
-		c.IdleTimeout = DefaultIdleTimeout
-	}
+	c.Hello = cmp.Or(c.Hello, "localhost")
+	c.MaxConns = cmp.Or(c.MaxConns, DefaultMaxConns)
+	c.MaxWaiting = cmp.Or(c.MaxWaiting, DefaultMaxWaiting)
+	c.MaxMessages = cmp.Or(c.MaxMessages, DefaultMaxMessages)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, DefaultIdleTimeout)
+	c.Timeouts = c.Timeouts.withDefaults()
 	if c.Dial == nil {
-		// The only dialer of the package. The operator names Addr; tenants that
-		// may name one come through Config.Dial.
-		c.Dial = (&net.Dialer{}).DialContext
+		c.Policy.DialTimeout = c.Timeouts.Dial
+		c.Dial = c.Policy.DialContext
 	}
 	if c.Clock == nil {
 		c.Clock = engage.SystemClock{}
 	}
-	c.Timeouts = c.Timeouts.withDefaults()
 	return c
 }

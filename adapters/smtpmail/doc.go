@@ -13,16 +13,21 @@
 // [messaging.FailureUnknown], because the server may have taken the message.
 //
 // One envelope has one recipient. Connections stay open between messages, at most
-// [Config.MaxConns] of them; after any error a connection is closed and the next
-// message gets a new one.
+// [Config.MaxConns] of them; calls wait for one in turn, at most
+// [Config.MaxWaiting] of them, and further ones are turned away. A refusal that
+// leaves both sides in step costs the connection nothing; after any other failure
+// it is closed, and the next message gets a new one.
 //
-// By default a server must offer STARTTLS with a valid certificate, and a
-// password never crosses a connection without TLS.
+// By default a server must offer STARTTLS with a valid certificate, and no
+// credential crosses a connection without TLS. Servers are reached through a
+// [netguard.Policy], which opens public addresses alone.
 //
 // # Standards
 //
-// RFC 5321 (SMTP), RFC 3207 (STARTTLS), RFC 4954 (AUTH, PLAIN and LOGIN), RFC 2920
-// (PIPELINING), RFC 1870 (SIZE), RFC 2034 and 3463 (enhanced status codes), RFC
-// 5322 and 2045 to 2047 (messages, MIME). Addresses are ASCII; SMTPUTF8 (RFC 6531)
-// is not spoken.
+// RFC 5321 (SMTP), RFC 3207 (STARTTLS), RFC 4954 (AUTH: PLAIN, LOGIN, and the
+// XOAUTH2 of Google and Microsoft), RFC 2920 (PIPELINING), RFC 1870 (SIZE), RFC
+// 2034 and 3463 (enhanced status codes), RFC 5322 and 2045 to 2047 (messages,
+// MIME). Messages are composed in seven bits, so 8BITMIME (RFC 6152) is never
+// needed. Addresses are ASCII; one that needs SMTPUTF8 (RFC 6531), which is not
+// spoken, is refused by that name.
 package smtpmail

@@ -48,7 +48,7 @@ func ExampleSender_SendEmail() {
 		panic(err)
 	}
 	defer func() { _ = catcher.Close() }()
-	sender, err := smtpmail.New(smtpmail.Config{Addr: catcher.Addr(), TLS: smtpmail.UnsafePlaintext})
+	sender, err := smtpmail.New(smtpmail.Config{Addr: catcher.Addr(), TLS: smtpmail.UnsafePlaintext, Policy: catcher.Policy()})
 	if err != nil {
 		panic(err)
 	}
@@ -84,7 +84,7 @@ func ExampleSender_SendEmail_failure() {
 		panic(err)
 	}
 	defer func() { _ = catcher.Close() }()
-	sender, err := smtpmail.New(smtpmail.Config{Addr: catcher.Addr(), TLS: smtpmail.UnsafePlaintext})
+	sender, err := smtpmail.New(smtpmail.Config{Addr: catcher.Addr(), TLS: smtpmail.UnsafePlaintext, Policy: catcher.Policy()})
 	if err != nil {
 		panic(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-engage/engage"
@@ -71,7 +73,7 @@ func newSender(t testing.TB, s *sink) *smtpmail.Sender {
 		}
 	})
 	config := smtpmail.Config{
-		Addr: s.addr(), TLS: smtpmail.UnsafePlaintext, MaxConns: 4,
+		Addr: s.addr(), TLS: smtpmail.UnsafePlaintext, MaxConns: 4, MaxMessages: 10,
 		Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			dialing.Lock() // the sink may stall before Dial has returned
 			defer dialing.Unlock()
@@ -176,62 +178,125 @@ func TestTheOutcomeIsTheServersTruthAtEveryFault(t *testing.T) {
 	t.Logf("%d cells", cells)
 }
 
+var (
+	mails   = flag.Int("engage.mails", 1000, "mails of the run through faults")
+	percent = flag.Int("engage.faults", 4, "percent of the passes of each point at which something fails")
+	seed    = flag.Uint64("engage.seed", 7, "of the run through faults")
+)
+
 // TestManyMailsThroughFaultsEndAsTheServerKnows sends with a fault now and then at
-// every point, and compares each outcome with what the server took.
+// every point, and compares each outcome with what the server took. The long run:
+//
+//	go test ./adapters/smtpmail -run ManyMails -v -engage.mails 20000 -engage.faults 1
 func TestManyMailsThroughFaultsEndAsTheServerKnows(t *testing.T) {
 	t.Parallel()
-	outcomes := sendThroughFaults(t, 600, 4)
-	t.Logf("600 mails: %v", outcomes)
+	serverTLS, _ := certificate()
+	failing := newFaults(*seed, *percent, drop, stall, refuse4, refuse5, garbage, half, endless)
+	s := startSink(t, &sink{tls: serverTLS, extensions: []string{"PIPELINING"}, fault: failing.at})
+	sender := newSender(t, s)
+	classes := sendAll(*mails, func(i int) error {
+		_, err := sender.SendEmail(context.Background(), workspace, email(i))
+		return err
+	})
+	_ = sender.Close()
+	outcomes, wrong := compareWithTruth(t, s, classes)
+	t.Logf("%d mails, seed %d, %d %% faults at each point, %d connections: outcomes %v, faults %v, %d outcomes against the server's truth",
+		*mails, *seed, *percent, s.connections(), outcomes, failing.count, wrong)
 }
 
-func sendThroughFaults(t testing.TB, mails, percent int) map[messaging.FailureClass]int {
-	t.Helper()
-	var mu sync.Mutex
-	random := rand.New(rand.NewPCG(7, 11))
-	kinds := []kind{drop, stall, refuse4, refuse5, half, garbage, endless}
-	s := startSink(t, &sink{extensions: []string{"PIPELINING"}, fault: func(at point) kind {
-		mu.Lock()
-		defer mu.Unlock()
-		if random.IntN(100) >= percent {
-			return none
-		}
-		k := kinds[random.IntN(len(kinds))]
-		if at == inBody && k != drop && k != stall || at == afterTake && (k == refuse4 || k == refuse5) {
-			k = drop
-		}
-		return k
-	}})
-	sender := newSender(t, s)
-	classes := make([]messaging.FailureClass, mails)
+// faults chooses what goes wrong, and counts it.
+type faults struct {
+	mu      sync.Mutex
+	random  *rand.Rand
+	percent int
+	kinds   []kind
+	count   map[point]int
+}
+
+func newFaults(seed uint64, percent int, kinds ...kind) *faults {
+	return &faults{random: rand.New(rand.NewPCG(seed, 11)), percent: percent, kinds: kinds, count: map[point]int{}}
+}
+
+func (f *faults) at(now point) kind {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now == atSTARTTLS || now == atTLS || now == inBody || f.random.IntN(100) >= f.percent {
+		return none
+	}
+	k := f.kinds[f.random.IntN(len(f.kinds))]
+	if now == afterTake && (k == refuse4 || k == refuse5) {
+		return none // who takes a message does not refuse it
+	}
+	f.count[now]++
+	return k
+}
+
+// sendAll sends n mails from 4 goroutines and answers their classes.
+func sendAll(n int, send func(i int) error) []messaging.FailureClass {
+	classes := make([]messaging.FailureClass, n)
 	queue := make(chan int)
 	var workers sync.WaitGroup
 	for range 4 {
 		workers.Go(func() {
 			for i := range queue {
-				_, err := sender.SendEmail(context.Background(), workspace, email(i))
-				classes[i] = messaging.ClassOf(err)
+				classes[i] = messaging.ClassOf(send(i))
 			}
 		})
 	}
-	for i := range mails {
+	for i := range n {
 		queue <- i
 	}
 	close(queue)
 	workers.Wait()
+	return classes
+}
 
+func compareWithTruth(t *testing.T, s *sink, classes []messaging.FailureClass) (outcomes map[messaging.FailureClass]int, wrong int) {
+	t.Helper()
 	taken := map[string]int{}
 	for _, m := range s.truth() {
 		taken[m.to]++
 	}
-	outcomes := map[messaging.FailureClass]int{}
+	outcomes = map[messaging.FailureClass]int{}
 	for i, class := range classes {
 		outcomes[class]++
 		got := taken[email(i).To.Email]
 		switch {
 		case class == "" && got != 1, class == messaging.FailureUnknown && got > 1,
 			class != "" && class != messaging.FailureUnknown && got != 0:
+			wrong++
 			t.Errorf("mail %d ended as %s, and the server took it %d times", i, class, got)
 		}
 	}
-	return outcomes
+	return outcomes, wrong
+}
+
+// TestNoCallOutlivesItsDeadline runs in virtual time, in which a server that says
+// nothing costs exactly what the sender waits for it.
+func TestNoCallOutlivesItsDeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		failing := newFaults(*seed, 10, drop, stall, stall, freeze, half, garbage, endless)
+		s := &sink{fault: failing.at}
+		sender := pipeSender(t, s, smtpmail.Config{MaxConns: 3, MaxMessages: 5, Timeouts: smtpmail.Timeouts{Command: 3 * time.Second, Final: 5 * time.Second}})
+		const deadline = 8 * time.Second
+		var mu sync.Mutex
+		var longest time.Duration
+		classes := sendAll(500, func(i int) error {
+			ctx, cancel := context.WithTimeout(t.Context(), deadline)
+			defer cancel()
+			start := time.Now()
+			_, err := sender.SendEmail(ctx, workspace, email(i))
+			mu.Lock()
+			defer mu.Unlock()
+			longest = max(longest, time.Since(start))
+			return err
+		})
+		_ = sender.Close()
+		close(s.done)
+		outcomes, _ := compareWithTruth(t, s, classes)
+		if longest > deadline || outcomes[messaging.FailureUnknown] == 0 || outcomes[messaging.FailureRetryable] == 0 {
+			t.Errorf("the longest call took %s, want %s at most; outcomes %v", longest, deadline, outcomes)
+		}
+	})
 }

@@ -68,7 +68,7 @@ func TestNoValueBreaksOutOfItsPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = catcher.Close() }()
-	sender, err := smtpmail.New(smtpmail.Config{Addr: catcher.Addr(), TLS: smtpmail.UnsafePlaintext})
+	sender, err := smtpmail.New(smtpmail.Config{Addr: catcher.Addr(), TLS: smtpmail.UnsafePlaintext, Policy: catcher.Policy()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -138,6 +138,7 @@ const (
 	phaseEHLO     phase = "EHLO"
 	phaseSTARTTLS phase = "STARTTLS"
 	phaseAUTH     phase = "AUTH"
+	phaseRSET     phase = "RSET"
 	phaseMAIL     phase = "MAIL"
 	phaseRCPT     phase = "RCPT"
 	phaseDATA     phase = "DATA"
@@ -163,7 +164,7 @@ func refused(at phase, r reply) *messaging.SendError {
 // the message.
 func classOfReply(at phase, r reply) messaging.FailureClass {
 	switch {
-	case r.code/100 == 4:
+	case r.code/100 == 4, at == phaseRSET:
 		return messaging.FailureRetryable
 	case r.code/100 != 5:
 		// The server is out of step. Before the dot nothing has been taken.
@@ -182,7 +183,7 @@ func classOfReply(at phase, r reply) messaging.FailureClass {
 			return messaging.FailureAddressGone
 		}
 		return messaging.FailurePermanent
-	case phaseDial, phaseTLS, phaseBanner, phaseEHLO, phaseSTARTTLS, phaseAUTH, phaseMAIL:
+	case phaseDial, phaseTLS, phaseBanner, phaseEHLO, phaseSTARTTLS, phaseAUTH, phaseRSET, phaseMAIL:
 	}
 	// The server does not want this client, or this envelope sender, and has not
 	// heard of the recipient yet.

@@ -18,30 +18,13 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/go-engage/engage"
+	"github.com/go-engage/engage/adapters/netguard"
 	"github.com/go-engage/engage/adapters/smtpmail"
 	"github.com/go-engage/engage/adapters/smtpmail/mailcatcher"
 	"github.com/go-engage/engage/messaging"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func TestConnectionsAreUsedAgain(t *testing.T) {
-	t.Parallel()
-	serverTLS, _ := certificate()
-	s := startSink(t, &sink{tls: serverTLS, extensions: []string{"PIPELINING"}})
-	sender := newSender(t, s)
-	for i := range 20 {
-		if _, err := sender.SendEmail(t.Context(), workspace, email(i)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := s.connections(); got != 1 {
-		t.Errorf("20 messages took %d connections, want 1", got)
-	}
-	if got := len(s.truth()); got != 20 {
-		t.Errorf("the server took %d messages", got)
-	}
-}
 
 func TestTheEnvelopeIsTheMessagesOwn(t *testing.T) {
 	t.Parallel()
@@ -80,33 +63,6 @@ func TestAServerThatHungUpMeanwhileCostsNoMessage(t *testing.T) {
 	}
 }
 
-func TestARefusedRecipientLeavesNothingBehind(t *testing.T) {
-	t.Parallel()
-	// A strict server answers 503 to a second MAIL in one transaction.
-	var mu sync.Mutex
-	rcpts := 0
-	s := startSink(t, &sink{fault: func(at point) kind {
-		mu.Lock()
-		defer mu.Unlock()
-		if at == atRCPT {
-			if rcpts++; rcpts%2 == 0 {
-				return refuse5
-			}
-		}
-		return none
-	}})
-	sender := newSender(t, s)
-	for i := range 10 {
-		_, err := sender.SendEmail(t.Context(), workspace, email(i))
-		if want := map[bool]messaging.FailureClass{true: messaging.FailurePermanent}[i%2 == 1]; messaging.ClassOf(err) != want {
-			t.Errorf("message %d: %v", i, err)
-		}
-	}
-	if got := len(s.truth()); got != 5 {
-		t.Errorf("the server took %d messages, want 5", got)
-	}
-}
-
 func TestAMessageTheServerStopsReadingIsNotTaken(t *testing.T) {
 	t.Parallel()
 	s := startSink(t, &sink{fault: once(inBody, freeze)})
@@ -135,6 +91,25 @@ func TestATooLargeMessageStaysHere(t *testing.T) {
 	}
 }
 
+// No address of a valid email needs SMTPUTF8; that is said, not the address cut.
+func TestAnInternationalAddressIsRefusedByName(t *testing.T) {
+	t.Parallel()
+	s := startSink(t, &sink{extensions: []string{"8BITMIME"}})
+	sender := newSender(t, s)
+	abroad := email(1)
+	abroad.To.Email = "jürgen@example.net"
+	_, err := sender.SendEmail(t.Context(), workspace, abroad)
+	if messaging.ClassOf(err) != messaging.FailurePayload || !strings.Contains(err.Error(), "SMTPUTF8") || engage.FieldsOf(err)[0].Path != "to.email" {
+		t.Errorf("got %v", err)
+	}
+	if _, err := sender.SendEmail(t.Context(), workspace, email(2)); err != nil {
+		t.Fatal(err)
+	}
+	if heard, raw := s.heard(), s.truth()[0].raw; strings.Contains(heard, "BODY=") || strings.ContainsFunc(raw, func(r rune) bool { return r > '~' }) {
+		t.Errorf("eight bits have left: %q, %q", heard, raw)
+	}
+}
+
 func TestWithoutTLSNothingLeaves(t *testing.T) {
 	t.Parallel()
 	serverTLS, pool := certificate()
@@ -150,7 +125,7 @@ func TestWithoutTLSNothingLeaves(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := startSink(t, &sink{tls: c.server})
-			c.client.Addr, c.client.Username, c.client.Password = s.addr(), "user", engage.NewSecret(password)
+			c.client.Addr, c.client.Policy, c.client.Username, c.client.Password = s.addr(), s.policy(), "user", engage.NewSecret(password)
 			sender, err := smtpmail.New(c.client)
 			if err != nil {
 				t.Fatal(err)
@@ -187,63 +162,6 @@ func TestTheEndOfContextEndsTheCall(t *testing.T) {
 			}
 		})
 	}
-	t.Run("while all connections are in use", func(t *testing.T) {
-		t.Parallel()
-		ctx, cancel := context.WithCancel(t.Context())
-		busy := make(chan struct{})
-		s := startSink(t, &sink{fault: once(atMAIL, stall), stalled: func(string) { close(busy) }})
-		sender, err := smtpmail.New(smtpmail.Config{Addr: s.addr(), TLS: smtpmail.UnsafePlaintext, MaxConns: 1})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = sender.Close() }()
-		var first sync.WaitGroup
-		first.Go(func() { _, _ = sender.SendEmail(ctx, workspace, email(1)) })
-		<-busy
-		gone, cancelGone := context.WithCancel(t.Context())
-		cancelGone()
-		if _, err := sender.SendEmail(gone, workspace, email(2)); messaging.ClassOf(err) != messaging.FailureRetryable || !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v", err)
-		}
-		cancel()
-		first.Wait()
-	})
-}
-
-func TestSigningIn(t *testing.T) {
-	t.Parallel()
-	serverTLS, pool := certificate()
-	for _, c := range []struct {
-		name, mechanisms string
-		implicit         bool
-		want             messaging.FailureClass
-		step             string
-	}{
-		{"PLAIN is preferred", "LOGIN PLAIN", false, "", "AUTH PLAIN"},
-		{"LOGIN where there is nothing better", "LOGIN", false, "", "AUTH LOGIN"},
-		{"TLS from the first byte", "CRAM-MD5 PLAIN", true, "", "AUTH PLAIN"},
-		{"a server that offers neither", "CRAM-MD5 XOAUTH2", false, messaging.FailureConfig, ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			s := startSink(t, &sink{tls: serverTLS, mechanisms: c.mechanisms, implicit: c.implicit})
-			config := smtpmail.Config{Addr: s.addr(), TLSConfig: &tls.Config{RootCAs: pool}, Username: "user", Password: engage.NewSecret(password)}
-			if c.implicit {
-				config.TLS = smtpmail.ImplicitTLS
-			}
-			sender, err := smtpmail.New(config)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = sender.Close() }()
-			if _, err = sender.SendEmail(t.Context(), workspace, email(1)); messaging.ClassOf(err) != c.want {
-				t.Errorf("got %v", err)
-			}
-			if heard := s.heard(); c.want != "" && strings.Contains(heard, "AUTH") || !strings.Contains(heard, c.step) {
-				t.Errorf("the server heard %q", heard)
-			}
-		})
-	}
 }
 
 func TestAStockServerTakesMailOverSTARTTLS(t *testing.T) {
@@ -254,7 +172,7 @@ func TestAStockServerTakesMailOverSTARTTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = catcher.Close() }()
-	sender, err := smtpmail.New(smtpmail.Config{Addr: catcher.Addr(), TLSConfig: &tls.Config{RootCAs: pool}})
+	sender, err := smtpmail.New(smtpmail.Config{Addr: catcher.Addr(), Policy: catcher.Policy(), TLSConfig: &tls.Config{RootCAs: pool}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,50 +191,6 @@ func TestAStockServerTakesMailOverSTARTTLS(t *testing.T) {
 	}
 	if m := catcher.Messages()[0]; m.Text != "Hello\r\n.\r\n..dots\r\nFrom here\r\n" || m.Subject != "Grüße" || m.HTML != "<p>Hello</p>" {
 		t.Errorf("got %q, %q, %q", m.Subject, m.Text, m.HTML)
-	}
-}
-
-func TestARestingConnectionIsClosedInTime(t *testing.T) {
-	t.Parallel()
-	gone := make(chan struct{})
-	s := startSink(t, &sink{fault: func(at point) kind {
-		if at == atQUIT {
-			close(gone)
-		}
-		return none
-	}})
-	sender, err := smtpmail.New(smtpmail.Config{Addr: s.addr(), TLS: smtpmail.UnsafePlaintext, IdleTimeout: time.Nanosecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = sender.Close() }()
-	if _, err := sender.SendEmail(t.Context(), workspace, email(1)); err != nil {
-		t.Fatal(err)
-	}
-	<-gone
-}
-
-func TestClose(t *testing.T) {
-	t.Parallel()
-	s := startSink(t, &sink{})
-	sender := newSender(t, s)
-	if err := sender.Close(); err != nil {
-		t.Errorf("of a sender that never sent: %v", err)
-	}
-	sender = newSender(t, s)
-	if _, err := sender.SendEmail(t.Context(), workspace, email(1)); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		if err := sender.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	if !strings.HasSuffix(s.heard(), "QUIT") {
-		t.Error("it did not say goodbye")
-	}
-	if _, err := sender.SendEmail(t.Context(), workspace, email(2)); messaging.ClassOf(err) != messaging.FailureRetryable || !errors.Is(err, engage.ErrFailedPrecondition) {
-		t.Errorf("a closed sender answers %v", err)
 	}
 }
 
@@ -343,9 +217,10 @@ func TestAnInvalidConfigurationIsReportedWhole(t *testing.T) {
 	t.Parallel()
 	_, err := smtpmail.New(smtpmail.Config{
 		Addr: ":25", TLS: 9, TLSConfig: &tls.Config{InsecureSkipVerify: true}, Username: "a\x00", Hello: "a b",
-		MaxConns: -1, IdleTimeout: time.Minute, Timeouts: smtpmail.Timeouts{Body: -1},
+		MaxConns: -1, MaxWaiting: -1, MaxMessages: -1, IdleTimeout: time.Minute, Timeouts: smtpmail.Timeouts{Body: -1},
+		Policy: netguard.Policy{Ports: []uint16{0}},
 	})
-	if got := len(engage.FieldsOf(err)); got != 9 || !errors.Is(err, engage.ErrInvalid) {
+	if got := len(engage.FieldsOf(err)); got != 12 || !errors.Is(err, engage.ErrInvalid) {
 		t.Errorf("%d faults: %v", got, engage.FieldsOf(err))
 	}
 }

@@ -21,6 +21,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/go-engage/engage/adapters/netguard"
 )
 
 // kind is what goes wrong.
@@ -64,6 +66,9 @@ type sink struct {
 	extensions []string
 	mechanisms string              // of AUTH; "": PLAIN
 	implicit   bool                // TLS from the first byte
+	open       bool                // AUTH without TLS, too
+	eager      bool                // takes DATA without a recipient
+	injected   string              // plain text behind the reply to STARTTLS
 	fault      func(at point) kind // asked once at each point of each conversation
 
 	listener net.Listener
@@ -106,6 +111,9 @@ func startSink(t testing.TB, s *sink) *sink {
 func (s *sink) prepare() { s.conns, s.done = map[net.Conn]bool{}, make(chan struct{}) }
 
 func (s *sink) addr() string { return s.listener.Addr().String() }
+
+// policy reaches the sink, which is on this machine.
+func (s *sink) policy() netguard.Policy { return netguard.Policy{Private: []string{s.addr()}} }
 
 func (s *sink) close() {
 	_ = s.listener.Close()
@@ -272,18 +280,21 @@ func (c *conversation) command(line string) bool {
 		if c.sink.tls != nil && !c.secure {
 			reply += "\r\n250-STARTTLS"
 		}
-		if c.secure {
+		if c.secure || c.sink.open {
 			reply += "\r\n250-AUTH " + cmp.Or(c.sink.mechanisms, "PLAIN")
 		}
 		return c.reply(c.ask(atEHLO), reply+"\r\n250 HELP")
 	case "STARTTLS":
-		return c.reply(c.ask(atSTARTTLS), "220 2.0.0 go ahead") && c.upgrade()
+		return c.reply(c.ask(atSTARTTLS), "220 2.0.0 go ahead"+c.sink.injected) && c.upgrade()
 	case "AUTH":
 		if line == "AUTH LOGIN" && c.secure && strings.Contains(c.sink.mechanisms, "LOGIN") {
 			return c.login()
 		}
+		if strings.HasPrefix(line, "AUTH XOAUTH2") && strings.Contains(c.sink.mechanisms, "XOAUTH2") {
+			return c.token(line)
+		}
 		want := "AUTH PLAIN " + base64.StdEncoding.EncodeToString([]byte("\x00user\x00"+password))
-		if !c.secure || line != want {
+		if !c.secure && !c.sink.open || line != want {
 			return c.reply(none, "535 5.7.8 wrong: "+line)
 		}
 		c.signedIn = true
@@ -309,11 +320,14 @@ func (c *conversation) command(line string) bool {
 		}
 		return c.reply(k, "250 2.1.5 recipient ok")
 	case "DATA":
-		if c.to == nil {
+		if c.to == nil && !c.sink.eager {
 			return c.reply(none, "503 5.5.1 no recipient")
 		}
 		k := c.ask(atDATA)
 		return c.reply(k, "354 go ahead") && (k != none || c.data())
+	case "RSET":
+		c.from, c.to = nil, nil
+		return c.reply(none, "250 2.0.0 cleared")
 	case "QUIT":
 		c.reply(c.ask(atQUIT), "221 2.0.0 bye")
 		return false
@@ -333,6 +347,32 @@ func (c *conversation) login() bool {
 	}
 	c.signedIn = true
 	return c.reply(none, "235 2.7.0 welcome")
+}
+
+// token wants the password as an access token, in the command or after it.
+func (c *conversation) token(line string) bool {
+	answer, ok := strings.CutPrefix(line, "AUTH XOAUTH2 ")
+	if !ok {
+		if !c.reply(none, "334 ") {
+			return false
+		}
+		var err error
+		if answer, err = c.in.ReadString('\n'); err != nil {
+			return false
+		}
+	}
+	got, err := base64.StdEncoding.DecodeString(strings.TrimRight(answer, "\r\n"))
+	if err == nil && len(line) <= 510 && strings.HasPrefix(string(got), "user=user\x01auth=Bearer "+password) {
+		c.signedIn = true
+		return c.reply(none, "235 2.7.0 welcome")
+	}
+	if !c.reply(none, "334 eyJzdGF0dXMiOiI0MDEifQ==") {
+		return false
+	}
+	if line, err := c.in.ReadString('\n'); err != nil || line != "\r\n" {
+		return false
+	}
+	return c.reply(none, "535 5.7.8 "+answer)
 }
 
 func (c *conversation) upgrade() bool {
@@ -358,7 +398,10 @@ func (c *conversation) data() bool {
 	if err != nil {
 		return false // the final dot never came
 	}
-	message := takenMessage{from: *c.from, to: *c.to, raw: string(raw)}
+	message := takenMessage{raw: string(raw)}
+	if c.to != nil { // an eager server may know neither
+		message.from, message.to = *c.from, *c.to
+	}
 	c.from, c.to = nil, nil
 	if k := c.ask(beforeTake); k != none {
 		return c.reply(k, "250 2.0.0 queued as 0")

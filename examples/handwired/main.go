@@ -125,7 +125,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = catcher.Close() }()
-	sender, err := smtpmail.New(smtpmail.Config{Addr: catcher.Addr(), TLS: smtpmail.UnsafePlaintext})
+	sender, err := smtpmail.New(smtpmail.Config{Addr: catcher.Addr(), TLS: smtpmail.UnsafePlaintext, Policy: catcher.Policy()})
 	if err != nil {
 		return err
 	}

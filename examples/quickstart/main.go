@@ -23,7 +23,7 @@ func main() {
 	ctx, acme, globex := context.Background(), workspace("acme"), workspace("globex") // two tenants
 
 	catcher := must(mailcatcher.Start(mailcatcher.Config{})) // an SMTP server on loopback
-	sender := must(smtpmail.New(smtpmail.Config{Addr: catcher.Addr(), TLS: smtpmail.UnsafePlaintext}))
+	sender := must(smtpmail.New(smtpmail.Config{Addr: catcher.Addr(), TLS: smtpmail.UnsafePlaintext, Policy: catcher.Policy()}))
 	app := must(stack.SQLite(ctx, "quickstart.db", stack.Config{Email: sender}))
 	check(app.Migrate(ctx)) // makes engage_* tables only; safe from every replica at once
 

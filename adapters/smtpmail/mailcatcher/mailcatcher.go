@@ -12,6 +12,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"github.com/go-engage/engage"
+	"github.com/go-engage/engage/adapters/netguard"
 )
 
 // MaxMessageBytes is the size of a message that the catcher takes; larger ones
@@ -87,6 +88,12 @@ func isLoopback(addr string) bool {
 
 // Addr is the "host:port" that the catcher listens on.
 func (c *Catcher) Addr() string { return c.listener.Addr().String() }
+
+// Policy is what a sender needs to reach the catcher, and nothing else: its Addr,
+// which is on this machine.
+func (c *Catcher) Policy() netguard.Policy {
+	return netguard.Policy{Hosts: []string{"catcher.invalid"}, Private: []string{c.Addr()}}
+}
 
 // Messages are the messages so far, in the order of their arrival.
 func (c *Catcher) Messages() []Message {
