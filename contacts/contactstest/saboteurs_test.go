@@ -121,6 +121,9 @@ func TestTheSuiteNoticesAnAdapterThat(t *testing.T) {
 		{"counts a repeated event twice", "events/stores an event once, whoever sends it again", func(a *contactstest.Adapter) {
 			a.Events = countsTwice{a.Events}
 		}},
+		{"stores the events of all workspaces in one", "events of all workspaces/stores equal ids of two workspaces, each once", func(a *contactstest.Adapter) {
+			a.Events = appendsToTheFirst{a.Events}
+		}},
 		{"replaces a repeated event", "events/stores an event once, whoever sends it again", func(a *contactstest.Adapter) {
 			a.Events = replacesEvents{a.Events}
 		}},
@@ -623,4 +626,14 @@ type showsEveryKind struct{ timeline.Repository }
 func (r showsEveryKind) List(ctx context.Context, ws engage.WorkspaceID, query timeline.Query) (engage.Page[timeline.Entry], error) {
 	query.Kinds = nil
 	return r.Repository.List(ctx, ws, query)
+}
+
+type appendsToTheFirst struct{ events.Repository }
+
+func (r appendsToTheFirst) AppendAcross(ctx context.Context, shard engage.Shard, all []events.EventAcross) ([]bool, error) {
+	all = slices.Clone(all)
+	for i := range all {
+		all[i].Workspace = all[0].Workspace
+	}
+	return r.Repository.(events.RepositoryAcross).AppendAcross(ctx, shard, all)
 }

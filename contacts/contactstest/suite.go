@@ -46,6 +46,7 @@ func RunConformance(t *testing.T, open func(t *testing.T) Adapter) {
 		{"tags", tagCases},
 		{"lists", listCases},
 		{"events", eventCases},
+		{"events of all workspaces", acrossCases},
 		{"timeline", timelineCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {

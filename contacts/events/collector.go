@@ -68,6 +68,9 @@ func (c *Collector) Stats() CollectorStats {
 // them again under the same message ids.
 func (c *Collector) Append(ctx context.Context, ws engage.WorkspaceID, inputs ...Input) ([]Appended, error) {
 	const op = "events.Collector"
+	if err := engage.CheckCall(op, ws, 0); err != nil {
+		return nil, err
+	}
 	if len(inputs) > engage.MaxBatch {
 		var faults engage.Faults
 		faults.Add("events", "too_many", "%d, at most %d", len(inputs), engage.MaxBatch)
@@ -206,6 +209,9 @@ func (c *Collector) commit(ctx context.Context, batch []*call) {
 // so that one caller's fault stays with that caller.
 func (c *Collector) write(ctx context.Context, shard engage.Shard, calls []*call) {
 	err := c.events.rt.Tx.InShard(ctx, shard, func(ctx context.Context) error {
+		if c.events.across {
+			return c.events.writeAcross(ctx, shard, calls)
+		}
 		for ws, mine := range byWorkspace(calls) {
 			if err := c.events.rt.Tx.InTx(ctx, ws, func(ctx context.Context) error {
 				return c.writeWorkspace(ctx, ws, mine)
@@ -220,7 +226,9 @@ func (c *Collector) write(ctx context.Context, shard engage.Shard, calls []*call
 		c.write(ctx, shard, calls[len(calls)/2:])
 		return
 	}
-	c.settle(calls, err)
+	if err != nil || !c.events.across {
+		c.settle(calls, err)
+	}
 }
 
 func (c *Collector) settle(calls []*call, err error) {

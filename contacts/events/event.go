@@ -110,6 +110,7 @@ type Service struct {
 	rt       engage.Runtime
 	events   Repository
 	contacts Contacts
+	across   bool // both write over workspaces
 }
 
 // New makes a Service, or answers every fault of its arguments at once.
@@ -125,7 +126,9 @@ func New(d Deps, _ Config) (*Service, error) {
 	if err := faults.Err("events.New", ""); err != nil {
 		return nil, err
 	}
-	return &Service{rt: rt, events: d.Events, contacts: d.Contacts}, nil
+	_, appends := d.Events.(RepositoryAcross)
+	_, knows := d.Contacts.(ContactsAcross)
+	return &Service{rt: rt, events: d.Events, contacts: d.Contacts, across: appends && knows}, nil
 }
 
 // Append stores events and tells of the new ones in the log; the answers are
@@ -237,6 +240,11 @@ func (s *Service) write(ctx context.Context, ws engage.WorkspaceID, events []Eve
 	if err != nil {
 		return nil, err
 	}
+	return s.tell(ctx, ws, events, isNew)
+}
+
+// tell publishes the events that are new and answers what became of each.
+func (s *Service) tell(ctx context.Context, ws engage.WorkspaceID, events []Event, isNew []bool) ([]Appended, error) {
 	out := make([]Appended, len(events))
 	recorded := make([]engage.Event, 0, len(events))
 	for i, e := range events {
@@ -269,13 +277,21 @@ func (s *Service) requireContacts(ctx context.Context, ws engage.WorkspaceID, ev
 	for _, id := range existing {
 		known[id] = true
 	}
-	var missing engage.Faults
+	return missing(events, func(i int) bool { return known[events[i].ContactID] })
+}
+
+// missing is what to answer to events of which some are of no contact.
+func missing(events []Event, exists func(i int) bool) error {
+	var faults engage.Faults
 	for i, e := range events {
-		if !known[e.ContactID] {
-			missing.Add(item(i, "contact_id"), "not_found", "no contact %s", e.ContactID)
+		if !exists(i) {
+			faults.Add(item(i, "contact_id"), "not_found", "no contact %s", e.ContactID)
 		}
 	}
-	return &engage.Error{Code: engage.NotFound, Op: "events.Append", Fields: missing}
+	if len(faults) == 0 {
+		return nil
+	}
+	return &engage.Error{Code: engage.NotFound, Op: "events.Append", Fields: faults}
 }
 
 // Get answers an event, or ErrNotFound.

@@ -11,10 +11,13 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// Events implements events.Repository.
+// Events implements events.Repository and events.RepositoryAcross.
 type Events struct{ store *bunstore.Store }
 
-var _ events.Repository = (*Events)(nil)
+var (
+	_ events.Repository       = (*Events)(nil)
+	_ events.RepositoryAcross = (*Events)(nil)
+)
 
 type eventRow struct {
 	bun.BaseModel `bun:"table:engage_contacts_events,alias:e"`
@@ -27,6 +30,15 @@ type eventRow struct {
 	ReceivedAt bunstore.Micros `bun:"received_at"`
 	Properties bunstore.JSON   `bun:"properties"`
 }
+
+func eventRowOf(ws engage.WorkspaceID, e events.Event) eventRow {
+	return eventRow{
+		Workspace: bunstore.UID(ws), ID: bunstore.UID(e.ID), ContactID: bunstore.UID(e.ContactID), Name: bunstore.Key(e.Name),
+		OccurredAt: bunstore.Micros(e.OccurredAt), ReceivedAt: bunstore.Micros(e.ReceivedAt), Properties: jsonOf(e.Properties),
+	}
+}
+
+func (r eventRow) key() key { return key{r.Workspace, r.ID} }
 
 func (r eventRow) size() int { return rowBytes + len(r.Name) + len(r.Properties) }
 

@@ -120,6 +120,19 @@ func writer(ctx context.Context, store *bunstore.Store, op string, ws engage.Wor
 	return db, err
 }
 
+// writerAcross is writer for methods that serve all workspaces of a database.
+func writerAcross(ctx context.Context, store *bunstore.Store, op string, shard engage.Shard, items int) (bun.IDB, error) {
+	db, err := store.WriteShard(ctx, shard)
+	if err != nil {
+		return nil, err
+	}
+	var faults engage.Faults
+	if items > engage.MaxBatch {
+		faults.Add("items", "too_many", "%d, at most %d", items, engage.MaxBatch)
+	}
+	return db, faults.Err(op, "")
+}
+
 // affected is how many rows a statement changed.
 func affected(ctx context.Context, op string, result sql.Result, err error) (int, error) {
 	var n int64

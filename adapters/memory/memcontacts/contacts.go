@@ -13,15 +13,17 @@ import (
 	"github.com/go-engage/engage/contacts/events"
 )
 
-// Contacts implements contacts.Repository and events.Contacts.
+// Contacts implements contacts.Repository, events.Contacts and
+// events.ContactsAcross.
 type Contacts struct {
 	rows       *memory.Table[contactRow]
 	identities *memory.Table[identityRow]
 }
 
 var (
-	_ contacts.Repository = (*Contacts)(nil)
-	_ events.Contacts     = (*Contacts)(nil)
+	_ contacts.Repository   = (*Contacts)(nil)
+	_ events.Contacts       = (*Contacts)(nil)
+	_ events.ContactsAcross = (*Contacts)(nil)
 )
 
 type contactRow struct {
@@ -259,6 +261,22 @@ func (r *Contacts) Existing(ctx context.Context, ws engage.WorkspaceID, ids []co
 		_, ok := rows.Get("id", &contactRow{ws: ws, Contact: contacts.Contact{ID: id}})
 		return !ok
 	}), nil
+}
+
+// ExistingAcross implements events.ContactsAcross.
+func (r *Contacts) ExistingAcross(ctx context.Context, shard engage.Shard, asked []events.ContactAcross) ([]bool, error) {
+	rows, err := r.rows.WriteShard(ctx, shard)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkAcross("memcontacts.ExistingAcross", len(asked)); err != nil {
+		return nil, err
+	}
+	exists := make([]bool, len(asked))
+	for i, one := range asked {
+		_, exists[i] = rows.Get("id", &contactRow{ws: one.Workspace, Contact: contacts.Contact{ID: one.ID}})
+	}
+	return exists, nil
 }
 
 // List implements contacts.Repository.

@@ -11,12 +11,15 @@ import (
 	"github.com/go-engage/engage/contacts/events"
 )
 
-// Events implements events.Repository.
+// Events implements events.Repository and events.RepositoryAcross.
 type Events struct {
 	rows *memory.Table[eventRow]
 }
 
-var _ events.Repository = (*Events)(nil)
+var (
+	_ events.Repository       = (*Events)(nil)
+	_ events.RepositoryAcross = (*Events)(nil)
+)
 
 type eventRow struct {
 	ws engage.WorkspaceID
@@ -43,12 +46,42 @@ func (r *Events) Append(ctx context.Context, ws engage.WorkspaceID, all []events
 	}
 	isNew := make([]bool, len(all))
 	for i, e := range all {
-		if _, exists := rows.Get("id", &eventRow{ws: ws, Event: e}); !exists {
-			rows.Set(&eventRow{ws: ws, Event: e})
-			isNew[i] = true
-		}
+		isNew[i] = appendNew(rows, &eventRow{ws: ws, Event: e})
 	}
 	return isNew, nil
+}
+
+// AppendAcross implements events.RepositoryAcross.
+func (r *Events) AppendAcross(ctx context.Context, shard engage.Shard, all []events.EventAcross) ([]bool, error) {
+	rows, err := r.rows.WriteShard(ctx, shard)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkAcross("memcontacts.AppendAcross", len(all)); err != nil {
+		return nil, err
+	}
+	isNew := make([]bool, len(all))
+	for i, e := range all {
+		isNew[i] = appendNew(rows, &eventRow{ws: e.Workspace, Event: e.Event})
+	}
+	return isNew, nil
+}
+
+func appendNew(rows memory.Writer[eventRow], row *eventRow) bool {
+	_, exists := rows.Get("id", row)
+	if !exists {
+		rows.Set(row)
+	}
+	return !exists
+}
+
+// checkAcross is engage.CheckCall for calls that name no workspace.
+func checkAcross(op string, items int) error {
+	var faults engage.Faults
+	if items > engage.MaxBatch {
+		faults.Add("items", "too_many", "%d, at most %d", items, engage.MaxBatch)
+	}
+	return faults.Err(op, "")
 }
 
 // Get implements events.Repository.
