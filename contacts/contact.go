@@ -3,6 +3,7 @@ package contacts
 import (
 	"context"
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
@@ -245,33 +246,65 @@ func (s *Service) Get(ctx context.Context, ws engage.WorkspaceID, id ID) (Contac
 // order. An absorbed contact is answered as its survivor; missing ones are left
 // out.
 func (s *Service) GetAll(ctx context.Context, ws engage.WorkspaceID, ids []ID) ([]Contact, error) {
-	found, err := s.contacts.Get(ctx, ws, ids)
+	standing, err := s.Standing(ctx, ws, ids)
 	if err != nil {
 		return nil, err
 	}
-	var survivors []ID
+	var found []Contact
+	for _, id := range ids {
+		if c, ok := standing[id]; ok {
+			found = append(found, c)
+		}
+	}
+	return found, nil
+}
+
+// Standing answers whom ids, at most engage.MaxBatch, stand for now, by the ids
+// asked for: an absorbed contact's for its survivor. Missing ones are left out.
+func (s *Service) Standing(ctx context.Context, ws engage.WorkspaceID, ids []ID) (map[ID]Contact, error) {
+	if err := engage.CheckCall("contacts.Standing", ws, len(ids)); err != nil {
+		return nil, err
+	}
+	return standing(slices.Clone(ids), func(ids []ID) ([]Contact, error) { return s.contacts.Get(ctx, ws, ids) })
+}
+
+// standing reads contacts, in the order of their ids, and the survivors of those
+// that are absorbed.
+func standing(ids []ID, read func(ids []ID) ([]Contact, error)) (map[ID]Contact, error) {
+	sorted := func(ids []ID) []ID {
+		slices.SortFunc(ids, ID.Compare)
+		return slices.Compact(ids)
+	}
+	found, err := read(sorted(ids))
+	if err != nil {
+		return nil, err
+	}
+	stand := make(map[ID]Contact, len(found))
+	absorbed := map[ID]ID{}
 	for _, c := range found {
 		if c.IsAbsorbed() {
-			survivors = append(survivors, c.MergedInto)
+			absorbed[c.ID] = c.MergedInto
+		} else {
+			stand[c.ID] = c
 		}
 	}
-	if len(survivors) == 0 {
-		return found, nil
+	if len(absorbed) == 0 {
+		return stand, nil
 	}
-	stand, err := s.contacts.Get(ctx, ws, survivors)
+	survivors, err := read(sorted(slices.Collect(maps.Values(absorbed))))
 	if err != nil {
 		return nil, err
 	}
-	byID := make(map[ID]Contact, len(stand))
-	for _, c := range stand {
+	byID := make(map[ID]Contact, len(survivors))
+	for _, c := range survivors {
 		byID[c.ID] = c
 	}
-	for i, c := range found {
-		if c.IsAbsorbed() {
-			found[i] = byID[c.MergedInto]
+	for id, into := range absorbed {
+		if c, ok := byID[into]; ok {
+			stand[id] = c
 		}
 	}
-	return slices.DeleteFunc(found, func(c Contact) bool { return c.ID.IsZero() }), nil
+	return stand, nil
 }
 
 // Find answers the contact that owns an identity, or ErrNotFound.

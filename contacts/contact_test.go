@@ -245,6 +245,20 @@ func TestAContact(t *testing.T) {
 			_, err = b.service.GetAll(b.ctx, b.ws, make([]contacts.ID, engage.MaxBatch+1))
 			b.code(err, engage.Invalid)
 		}},
+		{"is whom the ids stand for that it absorbed, by the ids asked", func(b *testBundle) {
+			b.contact("1")
+			other, seen := b.contact("2"), b.identify(device("d")).Contact
+			known := b.identify(user("1"), device("d")).Contact
+			got, err := b.service.Standing(b.ctx, b.ws, []contacts.ID{seen.ID, other.ID, {9}, known.ID, seen.ID})
+			b.no(err)
+			b.same(got, map[contacts.ID]contacts.Contact{seen.ID: known, other.ID: other, known.ID: known})
+			got, err = b.service.Standing(b.ctx, b.other, []contacts.ID{seen.ID})
+			b.no(err)
+			b.same(len(got), 0)
+			all, err := b.service.GetAll(b.ctx, b.ws, []contacts.ID{seen.ID, other.ID, known.ID})
+			b.no(err)
+			b.same(all, []contacts.Contact{known, other, known})
+		}},
 		{"is listed by state and order, page by page", func(b *testBundle) {
 			var want []contacts.ID
 			for i := range 7 {

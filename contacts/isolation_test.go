@@ -150,6 +150,10 @@ func isolationCases(s *contacts.Service, w world) map[string]isolationCase {
 		"SetMemberships": {call: func(ctx context.Context, ws engage.WorkspaceID) (int, error) {
 			return s.SetMemberships(ctx, ws, w.membership(contacts.Unsubscribed))
 		}},
+		"Standing": {call: func(ctx context.Context, ws engage.WorkspaceID) (int, error) {
+			got, err := s.Standing(ctx, ws, []contacts.ID{w.contact.ID})
+			return len(got), err
+		}},
 		"Tags": {call: func(ctx context.Context, ws engage.WorkspaceID) (int, error) {
 			page, err := s.Tags(ctx, ws, engage.PageRequest{})
 			return len(page.Items), err

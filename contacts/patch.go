@@ -81,47 +81,14 @@ func (s *Service) patch(ctx context.Context, ws engage.WorkspaceID, patches []Pa
 	return out, s.savePatched(ctx, ws, edited)
 }
 
-// lockStanding locks the contacts of patches and answers, by the id that a patch
-// names, the contact it is about: the survivor of an absorbed one.
+// lockStanding locks the contacts of patches and answers whom they are about, by
+// the ids that patches name.
 func (s *Service) lockStanding(ctx context.Context, ws engage.WorkspaceID, patches []Patch) (map[ID]Contact, error) {
 	ids := make([]ID, len(patches))
 	for i, p := range patches {
 		ids[i] = p.ContactID
 	}
-	lock := func(ids []ID) ([]Contact, error) {
-		slices.SortFunc(ids, ID.Compare)
-		return s.contacts.Lock(ctx, ws, slices.Compact(ids))
-	}
-	found, err := lock(ids)
-	if err != nil {
-		return nil, err
-	}
-	standing := make(map[ID]Contact, len(found))
-	var survivors []ID
-	for _, c := range found {
-		if c.IsAbsorbed() {
-			survivors = append(survivors, c.MergedInto)
-		} else {
-			standing[c.ID] = c
-		}
-	}
-	if len(survivors) == 0 {
-		return standing, nil
-	}
-	others, err := lock(survivors)
-	if err != nil {
-		return nil, err
-	}
-	byID := make(map[ID]Contact, len(others))
-	for _, c := range others {
-		byID[c.ID] = c
-	}
-	for _, c := range found {
-		if survivor, ok := byID[c.MergedInto]; ok && c.IsAbsorbed() {
-			standing[c.ID] = survivor
-		}
-	}
-	return standing, nil
+	return standing(ids, func(ids []ID) ([]Contact, error) { return s.contacts.Lock(ctx, ws, ids) })
 }
 
 // savePatched writes the contacts that patches changed and tells of them.

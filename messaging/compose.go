@@ -60,31 +60,7 @@ func (s *Service) recipients(ctx context.Context, ws engage.WorkspaceID, claimed
 	for i, c := range claimed {
 		ids[i] = c.Message.ContactID
 	}
-	slices.SortFunc(ids, contacts.ID.Compare)
-	ids = slices.Compact(ids)
-	found, err := s.contacts.GetAll(ctx, ws, ids)
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[contacts.ID]contacts.Contact, len(found))
-	for _, c := range found {
-		out[c.ID] = c
-	}
-	for _, id := range ids {
-		if _, direct := out[id]; direct {
-			continue
-		}
-		// Gone, or absorbed since the message was planned: asked alone, its answer
-		// tells which.
-		survivor, err := s.contacts.GetAll(ctx, ws, []contacts.ID{id})
-		if err != nil {
-			return nil, err
-		}
-		if len(survivor) == 1 {
-			out[id] = survivor[0]
-		}
-	}
-	return out, nil
+	return s.contacts.Standing(ctx, ws, ids)
 }
 
 func (s *Service) templatesOf(ctx context.Context, ws engage.WorkspaceID, claimed []MessageAcross) (map[TemplateID]SavedTemplate, error) {

@@ -11,9 +11,10 @@ import (
 
 // Contacts answers whom messages go to: contacts.Service does.
 type Contacts interface {
-	// GetAll answers the contacts among ids, at most engage.MaxBatch; the id of an
-	// absorbed contact is answered by its survivor, missing ones are left out.
-	GetAll(ctx context.Context, ws engage.WorkspaceID, ids []contacts.ID) ([]contacts.Contact, error)
+	// Standing answers whom ids, at most engage.MaxBatch, stand for now, by the
+	// ids asked for: an absorbed contact's for its survivor. Missing ones are left
+	// out.
+	Standing(ctx context.Context, ws engage.WorkspaceID, ids []contacts.ID) (map[contacts.ID]contacts.Contact, error)
 }
 
 // Deps are what a Service works with.

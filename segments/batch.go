@@ -351,7 +351,7 @@ func (b *batch) save(ctx context.Context) error {
 			case after == before:
 			case stored:
 				saved = append(saved, after)
-			default:
+			case after.Member || !after.DueAt.IsZero(): // others need no row
 				added = append(added, after)
 			}
 		}

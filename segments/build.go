@@ -121,10 +121,10 @@ func (s *Service) edit(ctx context.Context, ws engage.WorkspaceID, x *index, at 
 		if err != nil {
 			return err
 		}
-		if err := s.segments.Update(ctx, ws, found[i]); err != nil {
-			return err
-		}
 		told = append(told, events...)
+	}
+	if err := s.segments.Update(ctx, ws, found); err != nil {
+		return err
 	}
 	return s.rt.Events.Publish(ctx, ws, told...)
 }
@@ -132,15 +132,23 @@ func (s *Service) edit(ctx context.Context, ws engage.WorkspaceID, x *index, at 
 // onPurge removes a part of what is left of segments and revisions, and asks for
 // the rest.
 func (s *Service) onPurge(ctx context.Context, ws engage.WorkspaceID, all []Purge) error {
-	for _, p := range all {
-		n, err := s.members.Discard(ctx, ws, p.SegmentID, p.Keep, purgeSize)
-		if err != nil {
-			return err
+	left := purgeSize
+	for chunk := range slices.Chunk(all, engage.MaxBatch) {
+		n := 0
+		if left > 0 {
+			var err error
+			if n, err = s.members.Discard(ctx, ws, chunk, left); err != nil {
+				return err
+			}
 		}
-		if n < purgeSize {
+		if left -= n; left > 0 {
 			continue
 		}
-		if err := s.rt.Events.Publish(ctx, ws, p); err != nil {
+		rest := make([]engage.Event, len(chunk))
+		for i, p := range chunk {
+			rest[i] = p
+		}
+		if err := s.rt.Events.Publish(ctx, ws, rest...); err != nil {
 			return err
 		}
 	}

@@ -114,6 +114,27 @@ func TestABuild(t *testing.T) {
 		}
 	})
 
+	t.Run("that begins while a former revision is purged keeps what it judged", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		all, pro := b.many(2600) // a purge takes three steps, a build six
+		id := b.segment(filter.Or(filter.Attr("plan").Is("pro"), filter.Attr("plan").IsUnset()))
+		b.drain()
+		b.refilter(id, filter.Attr("plan").IsUnset())
+		for b.get(id).State == segments.Building {
+			_, err := b.log.Step(b.ctx)
+			b.no(err)
+		}
+		b.refilter(id, filter.Attr("plan").Is("pro"))
+		b.drain()
+		if members := b.of(id); len(members) != len(pro) {
+			t.Fatalf("%d members, want %d", len(members), len(pro))
+		}
+		if rows := b.rows([]segments.ID{id}, all[:1000]...); len(rows) != 500 {
+			t.Fatalf("%d rows of 500 members are left", len(rows))
+		}
+	})
+
 	t.Run("misses nothing that happens meanwhile, and tells it once", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)

@@ -161,39 +161,46 @@ func (s *Service) forgetMembers(ctx context.Context, ws engage.WorkspaceID, ids 
 	return nil
 }
 
-// onTagChanged breaks the segments that refer to a tag that was deleted.
+// onTagChanged breaks the segments that refer to tags that were deleted.
 func (s *Service) onTagChanged(ctx context.Context, ws engage.WorkspaceID, all []contacts.TagChanged) error {
+	var gone []string
 	for _, e := range all {
 		if e.Change == contacts.ChangeDeleted {
-			err := s.breakReferring(ctx, ws, "the tag "+e.TagID.String()+" was deleted", func(x *index) places { return x.tags[e.TagID.String()] })
-			if err != nil {
-				return err
-			}
+			gone = append(gone, e.TagID.String())
 		}
 	}
-	return nil
+	return s.breakReferring(ctx, ws, "tag", gone, func(x *index, id string) places { return x.tags[id] })
 }
 
-// onListChanged breaks the segments that refer to a list that was deleted.
+// onListChanged breaks the segments that refer to lists that were deleted.
 func (s *Service) onListChanged(ctx context.Context, ws engage.WorkspaceID, all []contacts.ListChanged) error {
+	var gone []string
 	for _, e := range all {
 		if e.Change == contacts.ChangeDeleted {
-			err := s.breakReferring(ctx, ws, "the list "+e.ListID.String()+" was deleted", func(x *index) places { return x.lists[e.ListID.String()] })
-			if err != nil {
-				return err
-			}
+			gone = append(gone, e.ListID.String())
 		}
 	}
-	return nil
+	return s.breakReferring(ctx, ws, "list", gone, func(x *index, id string) places { return x.lists[id] })
 }
 
-func (s *Service) breakReferring(ctx context.Context, ws engage.WorkspaceID, cause string, referring func(*index) places) error {
+// breakReferring breaks the segments that refer to what is gone, each for the
+// first of it.
+func (s *Service) breakReferring(ctx context.Context, ws engage.WorkspaceID, what string, gone []string, referring func(x *index, id string) places) error {
+	if len(gone) == 0 {
+		return nil
+	}
 	x, err := s.lockIndex(ctx, ws)
 	if err != nil {
 		return err
 	}
-	p := referring(x)
-	return s.breakThose(ctx, ws, x, p.list(), cause)
+	causes := map[int]string{}
+	for _, id := range slices.Backward(gone) {
+		p := referring(x, id)
+		for _, at := range p.list() {
+			causes[at] = "the " + what + " " + id + " was deleted"
+		}
+	}
+	return s.breakThose(ctx, ws, x, causes)
 }
 
 // onDefined builds the segments anew that refer to an attribute whose values

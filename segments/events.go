@@ -56,7 +56,7 @@ type Build struct {
 // or of its former revisions. Wire name segments.segment.purge.v1.
 type Purge struct {
 	SegmentID ID  `json:"segment_id"`
-	Keep      int `json:"keep,omitzero"` // the revision that stays; 0: none
+	Keep      int `json:"keep,omitzero"` // the first revision that stays; 0: none does
 }
 
 // TimerDue asks this package's consumer to judge contacts again, because time

@@ -46,9 +46,10 @@ type MembershipRepository interface {
 	Count(ctx context.Context, ws engage.WorkspaceID, segment ID, revision int) (int, error)
 	// Forget removes all memberships of contacts.
 	Forget(ctx context.Context, ws engage.WorkspaceID, contacts []contacts.ID) error
-	// Discard removes at most limit memberships of a segment, those of the
-	// revision keep excepted, and answers how many it removed.
-	Discard(ctx context.Context, ws engage.WorkspaceID, segment ID, keep, limit int) (int, error)
+	// Discard removes memberships that purges name, at most limit in all, itself
+	// at most engage.MaxBatch, and answers how many it removed: less than limit
+	// when none is left.
+	Discard(ctx context.Context, ws engage.WorkspaceID, purges []Purge, limit int) (int, error)
 }
 
 // Due is a membership whose time has come.

@@ -2,6 +2,7 @@ package segments
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -95,18 +96,20 @@ func (s *Segment) illegal(move string) error {
 }
 
 // SegmentRepository keeps segments. Writes need the transaction in ctx and take
-// effect whole or not at all.
+// effect whole or not at all. Slices hold at most engage.MaxBatch items.
 type SegmentRepository interface {
 	// Insert stores a new segment with Version 1; a taken id answers
 	// ErrAlreadyExists.
 	Insert(ctx context.Context, ws engage.WorkspaceID, segment Segment) error
-	// Update replaces a segment and raises its version; a missing one answers
-	// ErrNotFound, another stored version ErrConflict.
-	Update(ctx context.Context, ws engage.WorkspaceID, segment Segment) error
+	// Update replaces segments and raises their versions by one. A missing one
+	// answers ErrNotFound, one whose stored version differs ErrConflict, and one
+	// that stands in the call twice ErrInvalid; the error names those at fault as
+	// "[3]".
+	Update(ctx context.Context, ws engage.WorkspaceID, segments []Segment) error
 	// Delete removes a segment; a missing one answers ErrNotFound. Its members'
 	// rows stay.
 	Delete(ctx context.Context, ws engage.WorkspaceID, id ID) error
-	// Get answers the segments among ids, at most engage.MaxBatch, ordered by id.
+	// Get answers the segments among ids, ordered by id.
 	Get(ctx context.Context, ws engage.WorkspaceID, ids []ID) ([]Segment, error)
 	// List answers a page of segments, ordered by id.
 	List(ctx context.Context, ws engage.WorkspaceID, page engage.PageRequest) (engage.Page[Segment], error)
@@ -200,7 +203,7 @@ func (s *Service) Update(ctx context.Context, ws engage.WorkspaceID, id ID, fn f
 			told = append(told, segment.build(""))
 		}
 		segment.UpdatedAt, segment.UpdatedBy = s.rt.Clock.Now(), engage.ActorFrom(ctx)
-		if err := s.segments.Update(ctx, ws, segment); err != nil {
+		if err := s.segments.Update(ctx, ws, []Segment{segment}); err != nil {
 			return err
 		}
 		segment.Version++
@@ -228,15 +231,21 @@ func (s *Service) Delete(ctx context.Context, ws engage.WorkspaceID, id ID) erro
 		if err := s.segments.Delete(ctx, ws, id); err != nil {
 			return err
 		}
-		if err := s.breakThose(ctx, ws, x, x.referring(id), "the segment "+id.String()+" was deleted"); err != nil {
+		causes := map[int]string{}
+		for _, at := range x.referring(id) {
+			causes[at] = "the segment " + id.String() + " was deleted"
+		}
+		if err := s.breakThose(ctx, ws, x, causes); err != nil {
 			return err
 		}
 		return s.rt.Events.Publish(ctx, ws, segment.changed(ChangeDeleted), Purge{SegmentID: id})
 	})
 }
 
-// breakThose freezes segments of a locked index, given by their places.
-func (s *Service) breakThose(ctx context.Context, ws engage.WorkspaceID, x *index, at []int, cause string) error {
+// breakThose freezes segments of a locked index, by their places, each for its
+// cause.
+func (s *Service) breakThose(ctx context.Context, ws engage.WorkspaceID, x *index, causes map[int]string) error {
+	at := slices.Sorted(maps.Keys(causes))
 	at = slices.DeleteFunc(at, func(at int) bool { return x.segments[at].State == Broken })
 	var freed places // those that waited for a build that does not go on
 	for _, place := range at {
@@ -245,8 +254,9 @@ func (s *Service) breakThose(ctx context.Context, ws engage.WorkspaceID, x *inde
 		}
 	}
 	err := s.edit(ctx, ws, x, at, func(segment *Segment) ([]engage.Event, error) {
-		segment.fail(cause)
-		x.segments[x.place(segment.ID)].State = Broken
+		place := x.place(segment.ID)
+		segment.fail(causes[place])
+		x.segments[place].State = Broken
 		segment.UpdatedAt, segment.UpdatedBy = s.rt.Clock.Now(), engage.ActorFrom(ctx)
 		return []engage.Event{segment.changed(ChangeUpdated)}, nil
 	})

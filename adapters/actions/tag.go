@@ -3,8 +3,6 @@ package actions
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"slices"
 
 	"github.com/go-engage/engage"
 	"github.com/go-engage/engage/automation"
@@ -49,7 +47,11 @@ func (AddTag) parse(params json.RawMessage) (AddTagParams, error) {
 // ErrNotFound for the requests that name it.
 func (a AddTag) Act(ctx context.Context, ws engage.WorkspaceID, requests []automation.Request) []error {
 	groups, outcomes := grouped(requests, a.parse)
-	standing, err := a.standing(ctx, ws, requests)
+	asked := make([]contacts.ID, len(requests))
+	for i, r := range requests {
+		asked[i] = r.ContactID
+	}
+	standing, err := a.Contacts.Standing(ctx, ws, asked)
 	if err != nil {
 		return all(requests, err)
 	}
@@ -57,12 +59,12 @@ func (a AddTag) Act(ctx context.Context, ws engage.WorkspaceID, requests []autom
 		var ids []contacts.ID
 		var at []int
 		for _, i := range g.at {
-			id, found := standing[requests[i].ContactID]
+			contact, found := standing[requests[i].ContactID]
 			if !found {
 				outcomes[i] = gone("actions.AddTag", requests[i].ContactID)
 				continue
 			}
-			ids, at = append(ids, id), append(at, i)
+			ids, at = append(ids, contact.ID), append(at, i)
 		}
 		if len(ids) == 0 {
 			continue
@@ -74,37 +76,4 @@ func (a AddTag) Act(ctx context.Context, ws engage.WorkspaceID, requests []autom
 		}
 	}
 	return outcomes
-}
-
-// standing answers for each contact that there is the one that it is now.
-func (a AddTag) standing(ctx context.Context, ws engage.WorkspaceID, requests []automation.Request) (map[contacts.ID]contacts.ID, error) {
-	ids := make([]contacts.ID, len(requests))
-	for i, r := range requests {
-		ids[i] = r.ContactID
-	}
-	slices.SortFunc(ids, contacts.ID.Compare)
-	ids = slices.Compact(ids)
-	standing := make(map[contacts.ID]contacts.ID, len(ids))
-	found, err := a.Contacts.GetAll(ctx, ws, ids)
-	if err != nil || len(found) == 0 {
-		return standing, err
-	}
-	for _, c := range found {
-		standing[c.ID] = c.ID
-	}
-	// What is left is absorbed or gone. Few are, so they are asked for one by one.
-	for _, id := range ids {
-		if _, known := standing[id]; known {
-			continue
-		}
-		c, err := a.Contacts.Get(ctx, ws, id)
-		if errors.Is(err, engage.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		standing[id] = c.ID
-	}
-	return standing, nil
 }

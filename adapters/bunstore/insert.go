@@ -59,6 +59,41 @@ func InsertNew[R any](ctx context.Context, db bun.IDB, rows []R, key ...string) 
 	return inserted, nil
 }
 
+// Upsert writes rows, of which each key stands in the call once, and replaces
+// columns of those whose key is in their table already. R is a bun model, key the
+// columns of its only unique key: on MariaDB a clash with another one would
+// replace another row.
+//
+// Rows are written in the order in which they are given, which has to be that of
+// their keys, so that two writers of the same rows wait for each other.
+func Upsert[R any](ctx context.Context, db bun.IDB, rows []R, key []string, columns ...string) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	query, set := db.NewInsert().Model(&rows).Returning("NULL"), "? = EXCLUDED.?"
+	if DialectOf(db) == MariaDB {
+		query, set = query.On("DUPLICATE KEY UPDATE"), "? = VALUES(?)"
+	} else {
+		query = query.On("CONFLICT (?) DO UPDATE", bun.Safe(strings.Join(key, ", ")))
+	}
+	for _, column := range columns {
+		query = query.Set(set, bun.Ident(column), bun.Ident(column))
+	}
+	statement, err := query.AppendQuery(genOf(db), nil)
+	if err != nil {
+		return err
+	}
+	if len(statement) > maxStatement && len(rows) > 1 {
+		half := len(rows) / 2
+		if err := Upsert(ctx, db, rows[:half], key, columns...); err != nil {
+			return err
+		}
+		return Upsert(ctx, db, rows[half:], key, columns...)
+	}
+	_, err = db.NewRaw(string(statement)).Exec(ctx)
+	return err
+}
+
 type inserter[R any] struct {
 	db    bun.IDB
 	gen   schema.QueryGen

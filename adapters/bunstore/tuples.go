@@ -46,6 +46,9 @@ func (t Tuples) rows(gen schema.QueryGen, b []byte) []byte {
 	return b
 }
 
+// Rows is the tuples as they stand behind VALUES, in a query's arguments.
+func (t Tuples) Rows() schema.QueryAppender { return rowsOf(t) }
+
 type rowsOf Tuples
 
 // AppendQuery writes the tuples behind a VALUES.

@@ -140,6 +140,10 @@ func contactCalls() []serviceCall {
 		{method: "Contacts.GetAll", call: func(ctx context.Context, ws ws, w *world) (int, error) {
 			return several(w.Contacts.GetAll(ctx, ws, w.people))
 		}},
+		{method: "Contacts.Standing", call: func(ctx context.Context, ws ws, w *world) (int, error) {
+			standing, err := w.Contacts.Standing(ctx, ws, w.people)
+			return len(standing), err
+		}},
 		{method: "Contacts.Find", call: func(ctx context.Context, ws ws, w *world) (int, error) {
 			return one(w.Contacts.Find(ctx, ws, contacts.Email, email(0).Value))
 		}},

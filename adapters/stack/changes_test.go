@@ -157,19 +157,3 @@ func workersOf(some, others map[string]testkit.Tally) []string {
 	maps.Copy(all, others)
 	return slices.Sorted(maps.Keys(all))
 }
-
-// growing are the rows of the table whose number grows with something, and with
-// what. Whatever is not here must not grow.
-func growing() map[string]string {
-	const each = "by the segment: each is written alone"
-	return map[string]string{
-		"messages go to absorbed contacts: messaging.dispatcher": "by the absorbed contact, each asked for alone",
-		"segments get other filters: consumer.segments":          "by the segment: each is built",
-		"a segment gets another filter: consumer.segments":       "by the segment that refers to it: each is built",
-		"an attribute is defined: consumer.segments":             "by the segment that asks for it: each is built",
-		"tags come and go: consumer.segments":                    "by the tag",
-		"a tag is deleted: consumer.segments":                    each,
-		"segments are deleted: consumer.segments":                "by the segment: each is purged",
-		"Segments.Delete, that others refer to":                  each,
-	}
-}

@@ -3,7 +3,6 @@ package testkit
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,34 +11,54 @@ import (
 )
 
 // Counter is a bun.QueryHook that keeps the statements that ran, BEGIN, COMMIT
-// and savepoints among them. It is safe for concurrent use.
+// and savepoints among them, and how many rows each met. It is safe for
+// concurrent use.
 type Counter struct {
-	mu         sync.Mutex
-	statements []string
+	mu  sync.Mutex
+	ran []ran
+}
+
+type ran struct {
+	statement string
+	rows      int
 }
 
 // BeforeQuery implements bun.QueryHook.
 func (c *Counter) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
 
-// AfterQuery implements bun.QueryHook.
+// AfterQuery implements bun.QueryHook. What answers no result, as an EXISTS or a
+// statement with arrays, answers one row.
 func (c *Counter) AfterQuery(_ context.Context, event *bun.QueryEvent) {
+	rows := 0
+	if event.Err == nil {
+		rows = 1
+		if event.Result != nil {
+			if n, err := event.Result.RowsAffected(); err == nil {
+				rows = int(n)
+			}
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.statements = append(c.statements, event.Query)
+	c.ran = append(c.ran, ran{event.Query, rows})
 }
 
 // Reset forgets what ran.
 func (c *Counter) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.statements = nil
+	c.ran = nil
 }
 
 // Statements are what ran since the last Reset, in order.
 func (c *Counter) Statements() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.Clone(c.statements)
+	statements := make([]string, len(c.ran))
+	for i, r := range c.ran {
+		statements[i] = r.statement
+	}
+	return statements
 }
 
 // Require fails the test unless exactly want statements ran in do.
@@ -52,28 +71,56 @@ func (c *Counter) Require(t testing.TB, want int, do func()) {
 	}
 }
 
-// Tally is how many statements ran: those that do something, and those that hold
-// the transaction together.
-type Tally struct{ Work, Control int }
+// Statements are how many ran: those that do something, and those that hold the
+// transaction together.
+type Statements struct{ Work, Control int }
 
 // String is as "4 +2".
-func (t Tally) String() string { return fmt.Sprintf("%d +%d", t.Work, t.Control) }
+func (s Statements) String() string { return fmt.Sprintf("%d +%d", s.Work, s.Control) }
+
+// Rows are how many were written and read, as the database counts them: MariaDB
+// counts a row that an upsert replaces twice.
+type Rows struct{ Written, Read int }
+
+// String is as "50/103".
+func (r Rows) String() string { return fmt.Sprintf("%d/%d", r.Written, r.Read) }
+
+// Tally is what ran.
+type Tally struct {
+	Statements
+	Rows Rows
+}
 
 // Plus adds two tallies.
 func (t Tally) Plus(other Tally) Tally {
-	return Tally{t.Work + other.Work, t.Control + other.Control}
+	return Tally{
+		Statements{t.Work + other.Work, t.Control + other.Control},
+		Rows{t.Rows.Written + other.Rows.Written, t.Rows.Read + other.Rows.Read},
+	}
 }
 
 // Tally counts what ran since the last Reset.
 func (c *Counter) Tally() Tally {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var t Tally
-	for _, statement := range c.Statements() {
-		switch verb, _, _ := strings.Cut(statement, " "); verb {
+	for _, r := range c.ran {
+		switch verb(r.statement) {
 		case "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE":
 			t.Control++
+			continue
+		case "INSERT", "UPDATE", "DELETE":
+			t.Rows.Written += r.rows
 		default:
-			t.Work++
+			t.Rows.Read += r.rows
 		}
+		t.Work++
 	}
 	return t
+}
+
+// verb is what a statement begins with.
+func verb(statement string) string {
+	verb, _, _ := strings.Cut(strings.TrimLeft(statement, "("), " ")
+	return verb
 }

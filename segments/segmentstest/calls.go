@@ -64,8 +64,8 @@ func (w *world) segmentCalls() []porttest.Call {
 			return porttest.CountNone(w.Segments.Insert(ctx, ws, w.fixture.segment()))
 		}, nil),
 		porttest.Writes(port, "Update", func(ctx context.Context, ws engage.WorkspaceID) (int, error) {
-			return porttest.CountNone(w.Segments.Update(ctx, ws, w.segment))
-		}, nil),
+			return porttest.CountNone(w.Segments.Update(ctx, ws, []segments.Segment{w.segment}))
+		}, porttest.Given(w.Segments.Update)),
 		porttest.Writes(port, "Delete", func(ctx context.Context, ws engage.WorkspaceID) (int, error) {
 			return porttest.CountNone(w.Segments.Delete(ctx, ws, w.segment.ID))
 		}, nil),
@@ -157,8 +157,10 @@ func (w *world) memberCalls() []porttest.Call {
 			return porttest.CountNone(w.Members.Forget(ctx, ws, ids))
 		}, porttest.Given(w.Members.Forget)),
 		porttest.Writes(port, "Discard", func(ctx context.Context, ws engage.WorkspaceID) (int, error) {
-			return w.Members.Discard(ctx, ws, w.segment.ID, 0, 10)
-		}, nil),
+			return w.Members.Discard(ctx, ws, []segments.Purge{{SegmentID: w.segment.ID}}, 10)
+		}, func(ctx context.Context, ws engage.WorkspaceID, n int) error {
+			return porttest.Err(w.Members.Discard(ctx, ws, make([]segments.Purge, n), 10))
+		}),
 	}
 }
 

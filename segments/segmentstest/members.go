@@ -147,35 +147,43 @@ func memberCases(t *testing.T, a Adapter) {
 		f.No(err)
 		f.Same(got, []segments.Membership{{SegmentID: s, ContactID: two, Revision: 1, Member: true, Since: start}})
 	})
-	run(t, a, "discards a segment's rows by parts, but for a revision", func(f *fixture) {
-		s, other := f.segmentID(), f.segmentID()
+	run(t, a, "discards revisions before those that stay, by parts", func(f *fixture) {
+		one, two, other := f.segmentID(), f.segmentID(), f.segmentID()
 		var ids []contacts.ID
 		for i := range 5 {
 			id := f.contactID()
 			ids = append(ids, id)
 			for revision := 1; revision <= 3; revision++ {
-				f.members(segments.Membership{SegmentID: s, ContactID: id, Revision: revision, Member: i%2 == 0, Since: start, DueAt: far})
+				for _, s := range []segments.ID{one, two, other} {
+					f.members(segments.Membership{SegmentID: s, ContactID: id, Revision: revision, Member: i%2 == 0, Since: start, DueAt: far})
+				}
 			}
-			f.members(segments.Membership{SegmentID: other, ContactID: id, Revision: 1, Member: true, Since: start})
 		}
-		discard := func(keep int, want ...int) {
+		discard := func(purges []segments.Purge, want ...int) {
 			f.T.Helper()
 			for _, n := range want {
 				f.In(func(ctx context.Context) error {
-					got, err := f.Members.Discard(ctx, f.WS, s, keep, 6)
+					got, err := f.Members.Discard(ctx, f.WS, purges, 6)
 					f.Same(got, n)
 					return err
 				})
 			}
 		}
-		discard(2, 6, 4, 0)
-		if got := f.rows([]segments.ID{s, other}, ids...); len(got) != 10 {
-			f.T.Fatalf("%d rows are left, want 10", len(got))
+		left := func(want ...segments.ID) {
+			f.T.Helper()
+			var got []segments.ID
+			for _, m := range f.rows([]segments.ID{one, two, other}, ids[0]) {
+				got = append(got, m.SegmentID)
+			}
+			f.Same(got, want)
 		}
-		discard(0, 5, 0)
-		if got := f.rows([]segments.ID{s, other}, ids...); len(got) != 5 {
-			f.T.Fatalf("%d rows are left, want 5", len(got))
-		}
+		// What is built meanwhile has a later revision.
+		discard([]segments.Purge{{SegmentID: two, Keep: 2}}, 5, 0)
+		left(one, one, one, two, two, other, other, other)
+		// Of one all but the last revision, of two all that is left, of one that
+		// there is not nothing: 10 and 10.
+		discard([]segments.Purge{{SegmentID: one, Keep: 3}, {SegmentID: f.segmentID()}, {SegmentID: two}, {SegmentID: two, Keep: 1}}, 6, 6, 6, 2, 0)
+		left(one, other, other, other)
 	})
 	run(t, a, "keeps a whole batch, adds it, changes it and removes it", func(f *fixture) {
 		s := f.segmentID()

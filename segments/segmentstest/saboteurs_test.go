@@ -3,6 +3,7 @@ package segmentstest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -106,8 +107,17 @@ func TestTheSuiteNoticesAnAdapterThat(t *testing.T) {
 		{"counts those who are no members", "members/answers and counts members alone, of the revision asked, in pages by contact", func(a *segmentstest.Adapter) {
 			a.Members = countsEveryRow{a.Members}
 		}},
-		{"discards the revision that stays", "members/discards a segment's rows by parts, but for a revision", func(a *segmentstest.Adapter) {
+		{"updates what comes before the fault", "segments/updates all segments of a call or none, and names those at fault", func(a *segmentstest.Adapter) {
+			a.Segments = updatesOneByOne{a.Segments}
+		}},
+		{"discards revisions that stay", "members/discards revisions before those that stay, by parts", func(a *segmentstest.Adapter) {
 			a.Members = discardsAll{a.Members}
+		}},
+		{"discards what is being built", "members/discards revisions before those that stay, by parts", func(a *segmentstest.Adapter) {
+			a.Members = discardsLater{a.Members}
+		}},
+		{"discards as much of each segment", "members/discards revisions before those that stay, by parts", func(a *segmentstest.Adapter) {
+			a.Members = discardsOneByOne{a.Members}
 		}},
 		{"claims what is not due", "timers/claims what is due, once until the lease ends", func(a *segmentstest.Adapter) {
 			a.Due = claimsAhead{a.Due}
@@ -197,11 +207,32 @@ func (r zeroIsNobody) Get(ctx context.Context, ws engage.WorkspaceID, ids []cont
 
 type lastWriterWins struct{ segments.SegmentRepository }
 
-func (r lastWriterWins) Update(ctx context.Context, ws engage.WorkspaceID, s segments.Segment) error {
-	if stored, err := r.Get(ctx, ws, []segments.ID{s.ID}); err == nil && len(stored) == 1 {
-		s.Version = stored[0].Version
+func (r lastWriterWins) Update(ctx context.Context, ws engage.WorkspaceID, all []segments.Segment) error {
+	all = slices.Clone(all)
+	for i, s := range all {
+		if stored, err := r.Get(ctx, ws, []segments.ID{s.ID}); err == nil && len(stored) == 1 {
+			all[i].Version = stored[0].Version
+		}
 	}
-	return r.SegmentRepository.Update(ctx, ws, s)
+	return r.SegmentRepository.Update(ctx, ws, all)
+}
+
+type updatesOneByOne struct{ segments.SegmentRepository }
+
+func (r updatesOneByOne) Update(ctx context.Context, ws engage.WorkspaceID, all []segments.Segment) error {
+	if len(all) > engage.MaxBatch {
+		return engage.ErrInvalid
+	}
+	for i, s := range all {
+		err := r.SegmentRepository.Update(ctx, ws, []segments.Segment{s})
+		if e, ok := errors.AsType[*engage.Error](err); ok && len(e.Fields) == 1 {
+			e.Fields[0].Path = strings.Replace(e.Fields[0].Path, "[0]", fmt.Sprintf("[%d]", i), 1)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return r.SegmentRepository.Update(ctx, ws, nil)
 }
 
 type pagesByOffset struct{ segments.MembershipRepository }
@@ -399,8 +430,39 @@ func (r countsEveryRow) Count(ctx context.Context, ws engage.WorkspaceID, id seg
 
 type discardsAll struct{ segments.MembershipRepository }
 
-func (r discardsAll) Discard(ctx context.Context, ws engage.WorkspaceID, id segments.ID, _, limit int) (int, error) {
-	return r.MembershipRepository.Discard(ctx, ws, id, 0, limit)
+func (r discardsAll) Discard(ctx context.Context, ws engage.WorkspaceID, purges []segments.Purge, limit int) (int, error) {
+	purges = slices.Clone(purges)
+	for i := range purges {
+		purges[i].Keep = 0
+	}
+	return r.MembershipRepository.Discard(ctx, ws, purges, limit)
+}
+
+type discardsLater struct{ segments.MembershipRepository }
+
+func (r discardsLater) Discard(ctx context.Context, ws engage.WorkspaceID, purges []segments.Purge, limit int) (int, error) {
+	n, err := r.MembershipRepository.Discard(ctx, ws, purges, limit)
+	if err != nil || len(purges) != 1 || purges[0].Keep != 2 || n == 0 {
+		return n, err
+	}
+	_, err = r.MembershipRepository.Discard(ctx, ws, []segments.Purge{{SegmentID: purges[0].SegmentID}}, limit)
+	return n, err
+}
+
+type discardsOneByOne struct{ segments.MembershipRepository }
+
+func (r discardsOneByOne) Discard(ctx context.Context, ws engage.WorkspaceID, purges []segments.Purge, limit int) (int, error) {
+	n, err := r.MembershipRepository.Discard(ctx, ws, nil, limit)
+	if len(purges) > engage.MaxBatch {
+		return 0, engage.ErrInvalid
+	}
+	for _, p := range purges {
+		more, failed := r.MembershipRepository.Discard(ctx, ws, []segments.Purge{p}, limit)
+		if n += more; failed != nil {
+			return n, failed
+		}
+	}
+	return n, err
 }
 
 type claimsAhead struct {

@@ -63,13 +63,43 @@ func segmentCases(t *testing.T, a Adapter) {
 			ID: s.ID, Name: "Everybody", Filter: where, Hash: where.Hash(), State: segments.Broken, Revision: 4, Served: 4, Cause: "é",
 			CreatedAt: start.Add(time.Hour), UpdatedAt: start.Add(2 * time.Hour), UpdatedBy: engage.Actor{Type: "user", ID: "2"}, Version: 1,
 		}
-		update := func(ctx context.Context) error { return f.Segments.Update(ctx, f.WS, next) }
+		update := func(ctx context.Context) error { return f.Segments.Update(ctx, f.WS, []segments.Segment{next}) }
 		f.In(update)
 		f.Code(f.Try(update), engage.Conflict)
 		next.Version = 2
 		f.Same(f.get(s.ID), []segments.Segment{next})
 		next.ID = f.segmentID()
 		f.Code(f.Try(update), engage.NotFound)
+	})
+	run(t, a, "updates all segments of a call or none, and names those at fault", func(f *fixture) {
+		one, two, ghost := f.segment(), f.segment(), f.segment()
+		f.insert(one, two)
+		renamed := func(s segments.Segment, version engage.Version) segments.Segment {
+			s.Name, s.State, s.Version = "Renamed", segments.Active, version
+			return s
+		}
+		stale, first, second := renamed(two, 7), renamed(one, 1), renamed(two, 1)
+		for _, refused := range []struct {
+			all  []segments.Segment
+			code engage.Code
+			path string
+		}{
+			{[]segments.Segment{first, stale}, engage.Conflict, "[1].version"},
+			{[]segments.Segment{first, second, ghost}, engage.NotFound, "[2].id"},
+			{[]segments.Segment{first, second, first}, engage.Invalid, "[2].id"},
+		} {
+			f.In(func(ctx context.Context) error { // the caller goes on, and commits
+				err := f.Segments.Update(ctx, f.WS, refused.all)
+				f.Code(err, refused.code)
+				f.Names(err, refused.path)
+				return nil
+			})
+			f.Same(f.get(one.ID, two.ID, ghost.ID), []segments.Segment{one, two})
+		}
+		f.In(func(ctx context.Context) error {
+			return f.Segments.Update(ctx, f.WS, []segments.Segment{second, first})
+		})
+		f.Same(f.get(one.ID, two.ID), []segments.Segment{renamed(one, 2), renamed(two, 2)})
 	})
 	run(t, a, "deletes a segment once and leaves the rows of its members", func(f *fixture) {
 		w := newWorld(f)

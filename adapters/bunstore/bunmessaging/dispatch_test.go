@@ -16,11 +16,12 @@ import (
 // everybody is whom messages go to: any id is a contact.
 type everybody struct{}
 
-func (everybody) GetAll(_ context.Context, _ engage.WorkspaceID, ids []contacts.ID) ([]contacts.Contact, error) {
-	all := make([]contacts.Contact, len(ids))
-	for i, id := range ids {
-		all[i] = contacts.Contact{ID: id}
-		all[i].Add(contacts.Identity{Kind: contacts.Email, Value: "ana@home.test"})
+func (everybody) Standing(_ context.Context, _ engage.WorkspaceID, ids []contacts.ID) (map[contacts.ID]contacts.Contact, error) {
+	all := make(map[contacts.ID]contacts.Contact, len(ids))
+	for _, id := range ids {
+		c := contacts.Contact{ID: id}
+		c.Add(contacts.Identity{Kind: contacts.Email, Value: "ana@home.test"})
+		all[id] = c
 	}
 	return all, nil
 }

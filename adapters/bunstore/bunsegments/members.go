@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -111,7 +113,7 @@ func (r *Members) Save(ctx context.Context, ws engage.WorkspaceID, memberships [
 		}
 	}
 	if len(kept) > 0 {
-		if _, err := upsert(db, kept).Exec(ctx); err != nil {
+		if err := upsert(ctx, db, kept); err != nil {
 			return bunstore.MapError(ctx, op, "", err)
 		}
 	}
@@ -153,17 +155,8 @@ func (in keysAmong) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
 	return append(b, ')'), nil
 }
 
-func upsert(db bun.IDB, rows []memberRow) *bun.InsertQuery {
-	q, set := db.NewInsert().Model(&rows).Returning("NULL"), "? = EXCLUDED.?"
-	if bunstore.DialectOf(db) == bunstore.MariaDB {
-		q, set = q.On("DUPLICATE KEY UPDATE"), "? = VALUES(?)"
-	} else {
-		q = q.On("CONFLICT (workspace_id, contact_id, segment_id, revision) DO UPDATE")
-	}
-	for _, column := range []bun.Ident{"is_member", "since", "due_at"} {
-		q = q.Set(set, column, column)
-	}
-	return q
+func upsert(ctx context.Context, db bun.IDB, rows []memberRow) error {
+	return bunstore.Upsert(ctx, db, rows, []string{"workspace_id", "contact_id", "segment_id", "revision"}, "is_member", "since", "due_at")
 }
 
 // Lock implements segments.MembershipRepository.
@@ -243,20 +236,49 @@ func (r *Members) Forget(ctx context.Context, ws engage.WorkspaceID, ids []conta
 }
 
 // Discard implements segments.MembershipRepository.
-func (r *Members) Discard(ctx context.Context, ws engage.WorkspaceID, segment segments.ID, keep, limit int) (int, error) {
+func (r *Members) Discard(ctx context.Context, ws engage.WorkspaceID, purges []segments.Purge, limit int) (int, error) {
 	const op = "bunsegments.Discard"
-	db, err := writer(ctx, r.store, op, ws, 0)
-	if err != nil {
+	db, err := writer(ctx, r.store, op, ws, max(len(purges), limit))
+	if err != nil || len(purges) == 0 || limit <= 0 {
 		return 0, err
 	}
 	var rows []memberRow
-	q := db.NewSelect().Model(&rows).Where("workspace_id = ?", bunstore.UID(ws)).
-		Where("segment_id = ?", bunstore.UID(segment)).Where("revision <> ?", keep).Limit(int64(min(limit, engage.MaxBatch)))
-	if err := locking(q).Scan(ctx); err != nil || len(rows) == 0 {
+	if err := stale(db, ws, purges, limit).Scan(ctx, &rows); err != nil || len(rows) == 0 {
 		return 0, bunstore.MapError(ctx, op, "", err)
 	}
 	slices.SortFunc(rows, memberRow.compare)
 	return len(rows), bunstore.MapError(ctx, op, "", remove(ctx, db, ws, rows))
+}
+
+// stale locks memberships that purges name. It reads them by the index over
+// segments and revisions, one purge after another, and no more than limit.
+func stale(db bun.IDB, ws engage.WorkspaceID, purges []segments.Purge, limit int) *bun.RawQuery {
+	before := map[segments.ID]int{} // of two purges, the one that goes further
+	for _, p := range purges {
+		if p.Keep == 0 {
+			p.Keep = math.MaxInt32
+		}
+		before[p.SegmentID] = max(before[p.SegmentID], p.Keep)
+	}
+	var list bunstore.Tuples
+	for _, id := range slices.SortedFunc(maps.Keys(before), segments.ID.Compare) {
+		list = append(list, []any{bunstore.UID(id), before[id]})
+	}
+	const index = "engage_segments_members_segment_id_revision_ix"
+	args := []any{bunstore.UID(ws), limit, list.Rows()}
+	switch bunstore.DialectOf(db) {
+	case bunstore.MariaDB: // whose VALUES names no columns
+		return db.NewRaw(`SELECT m.* FROM (SELECT NULL AS segment_id, NULL AS keep FROM dual WHERE FALSE UNION ALL VALUES ?2) AS p
+			STRAIGHT_JOIN engage_segments_members AS m FORCE INDEX (`+index+`)
+			ON m.workspace_id = ?0 AND m.segment_id = p.segment_id AND m.revision < p.keep LIMIT ?1 FOR UPDATE`, args...)
+	case bunstore.SQLite:
+		return db.NewRaw(`WITH p (segment_id, keep) AS (VALUES ?2) SELECT m.* FROM p CROSS JOIN engage_segments_members AS m INDEXED BY `+index+`
+			ON m.workspace_id = ?0 AND m.segment_id = p.segment_id AND m.revision < p.keep LIMIT ?1`, args...)
+	case bunstore.PostgreSQL:
+	}
+	return db.NewRaw(`SELECT r.* FROM (VALUES ?2) AS p (segment_id, keep) CROSS JOIN LATERAL (
+		SELECT m.* FROM engage_segments_members AS m WHERE m.workspace_id = ?0 AND m.segment_id = p.segment_id::uuid AND m.revision < p.keep
+		LIMIT ?1 FOR UPDATE) AS r LIMIT ?1`, args...)
 }
 
 // ClaimDueAcross implements segments.MembershipRepositoryAcross.
@@ -281,6 +303,5 @@ func (r *Members) ClaimDueAcross(ctx context.Context, shard engage.Shard, now ti
 		}
 	}
 	slices.SortFunc(rows, func(a, b memberRow) int { return cmp.Or(bytes.Compare(a.Workspace[:], b.Workspace[:]), a.compare(b)) })
-	_, err = upsert(db, rows).Exec(ctx)
-	return claimed, bunstore.MapError(ctx, op, "", err)
+	return claimed, bunstore.MapError(ctx, op, "", upsert(ctx, db, rows))
 }

@@ -118,7 +118,9 @@ func (b *tables) hotCalls() []hotCall {
 		{name: "Members.Members", call: func(ctx context.Context) error { return ignore(b.Members.Members(ctx, b.ws, b.segment, 1, page)) }},
 		{name: "Members.Count", call: func(ctx context.Context) error { return ignore(b.Members.Count(ctx, b.ws, b.segment, 1)) }},
 		{name: "Members.Forget", call: func(ctx context.Context) error { return b.Members.Forget(ctx, b.ws, few) }},
-		{name: "Members.Discard", want: twice, call: func(ctx context.Context) error { return ignore(b.Members.Discard(ctx, b.ws, b.segment, 2, 100)) }},
+		{name: "Members.Discard", want: twice, call: func(ctx context.Context) error {
+			return ignore(b.Members.Discard(ctx, b.ws, []segments.Purge{{SegmentID: segments.ID{1}}, {SegmentID: b.segment, Keep: 2}}, 100))
+		}},
 		{name: "ClaimDueAcross", want: map[string]int{"sqlite": 3, "postgres": 3, "mysql": 3}, shard: true, call: func(ctx context.Context) error {
 			return ignore(b.Due.ClaimDueAcross(ctx, engage.DefaultShard, testkit.Start.Add(day), day, 100))
 		}},

@@ -1,7 +1,10 @@
 package bunsegments
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/go-engage/engage"
 	"github.com/go-engage/engage/adapters/bunstore"
@@ -36,6 +39,12 @@ type segmentRow struct {
 	UpdatedByType bunstore.Text   `bun:"updated_by_type"`
 	UpdatedByID   bunstore.Text   `bun:"updated_by_id"`
 	Version       int64           `bun:"version"`
+}
+
+// segmentColumns are those that an update replaces.
+var segmentColumns = [...]string{
+	"name", "filter", "filter_hash", "state", "revision", "served", "built_to", "cause",
+	"created_at", "updated_at", "created_by_type", "created_by_id", "updated_by_type", "updated_by_id", "version",
 }
 
 func segmentRowOf(ws engage.WorkspaceID, s segments.Segment, version engage.Version) (segmentRow, error) {
@@ -96,30 +105,65 @@ func (r *Segments) Insert(ctx context.Context, ws engage.WorkspaceID, segment se
 }
 
 // Update implements segments.SegmentRepository.
-func (r *Segments) Update(ctx context.Context, ws engage.WorkspaceID, segment segments.Segment) error {
+func (r *Segments) Update(ctx context.Context, ws engage.WorkspaceID, all []segments.Segment) error {
 	const op = "bunsegments.Update"
-	entity := "segment " + segment.ID.String()
-	db, err := writer(ctx, r.store, op, ws, 1)
-	if err != nil {
+	db, err := writer(ctx, r.store, op, ws, len(all))
+	if err != nil || len(all) == 0 {
 		return err
 	}
-	row, err := segmentRowOf(ws, segment, segment.Version+1)
-	if err != nil {
+	if err := lockVersions(ctx, op, db, ws, all); err != nil {
 		return err
 	}
-	result, err := db.NewUpdate().Model(&row).WherePK().Where("version = ?", int64(segment.Version)).Exec(ctx)
-	n, err := affected(ctx, op, result, err)
-	if err != nil || n > 0 {
+	rows := make([]segmentRow, len(all))
+	for i, segment := range all {
+		if rows[i], err = segmentRowOf(ws, segment, segment.Version+1); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(rows, func(a, b segmentRow) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	return bunstore.MapError(ctx, op, "", bunstore.Upsert(ctx, db, rows, []string{"workspace_id", "id"}, segmentColumns[:]...))
+}
+
+// lockVersions locks the rows of segments and answers ErrNotFound or ErrConflict
+// for those that are not there in their version.
+func lockVersions(ctx context.Context, op string, db bun.IDB, ws engage.WorkspaceID, all []segments.Segment) error {
+	var twice, missing, stale engage.Faults
+	ids, seen := make([]segments.ID, len(all)), map[segments.ID]bool{}
+	for i, s := range all {
+		if seen[s.ID] {
+			twice.Add(fmt.Sprintf("[%d].id", i), "duplicate", "segment %s stands in the call twice", s.ID)
+		}
+		ids[i], seen[s.ID] = s.ID, true
+	}
+	if err := twice.Err(op, ""); err != nil {
 		return err
 	}
-	exists, err := db.NewSelect().Model(&row).WherePK().Exists(ctx)
-	if err != nil {
-		return bunstore.MapError(ctx, op, entity, err)
+	var rows []segmentRow
+	q := db.NewSelect().Model(&rows).Column("id", "version").
+		Where("workspace_id = ?", bunstore.UID(ws)).Where("?", among("id", ids)).OrderExpr("id")
+	if err := locking(q).Scan(ctx); err != nil {
+		return bunstore.MapError(ctx, op, "", err)
 	}
-	if !exists {
-		return &engage.Error{Code: engage.NotFound, Op: op, Entity: entity}
+	stored := make(map[segments.ID]engage.Version, len(rows))
+	for _, row := range rows {
+		stored[segments.ID(row.ID)] = engage.Version(row.Version)
 	}
-	return &engage.Error{Code: engage.Conflict, Op: op, Entity: entity}
+	for i, s := range all {
+		version, exists := stored[s.ID]
+		switch {
+		case !exists:
+			missing.Add(fmt.Sprintf("[%d].id", i), "not_found", "no segment %s", s.ID)
+		case version != s.Version:
+			stale.Add(fmt.Sprintf("[%d].version", i), "stale", "stored is %d, not %d", version, s.Version)
+		}
+	}
+	if len(missing) > 0 {
+		return &engage.Error{Code: engage.NotFound, Op: op, Fields: missing}
+	}
+	if len(stale) > 0 {
+		return &engage.Error{Code: engage.Conflict, Op: op, Fields: stale}
+	}
+	return nil
 }
 
 // Delete implements segments.SegmentRepository.

@@ -167,21 +167,20 @@ func (r *Members) Forget(ctx context.Context, ws engage.WorkspaceID, ids []conta
 }
 
 // Discard implements segments.MembershipRepository.
-func (r *Members) Discard(ctx context.Context, ws engage.WorkspaceID, segment segments.ID, keep, limit int) (int, error) {
-	rows, err := r.write(ctx, "memsegments.Discard", ws, 0)
+func (r *Members) Discard(ctx context.Context, ws engage.WorkspaceID, purges []segments.Purge, limit int) (int, error) {
+	rows, err := r.write(ctx, "memsegments.Discard", ws, max(len(purges), limit))
 	if err != nil {
 		return 0, err
 	}
 	n := 0
-	for row := range rows.Ascend("segment", &memberRow{ws: ws, Membership: segments.Membership{SegmentID: segment}}) {
-		if row.ws != ws || row.SegmentID != segment || n == limit {
-			break
+	for _, p := range purges {
+		for row := range rows.Ascend("segment", &memberRow{ws: ws, Membership: segments.Membership{SegmentID: p.SegmentID}}) {
+			if row.ws != ws || row.SegmentID != p.SegmentID || p.Keep > 0 && row.Revision >= p.Keep || n == limit {
+				break
+			}
+			rows.Delete(row)
+			n++
 		}
-		if row.Revision == keep {
-			continue
-		}
-		rows.Delete(row)
-		n++
 	}
 	return n, nil
 }

@@ -3,6 +3,7 @@ package memsegments
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/go-engage/engage"
@@ -67,24 +68,43 @@ func (r *Segments) Insert(ctx context.Context, ws engage.WorkspaceID, segment se
 }
 
 // Update implements segments.SegmentRepository.
-func (r *Segments) Update(ctx context.Context, ws engage.WorkspaceID, segment segments.Segment) error {
+func (r *Segments) Update(ctx context.Context, ws engage.WorkspaceID, all []segments.Segment) error {
 	const op = "memsegments.Update"
 	rows, err := r.rows.Write(ctx, ws)
+	if err == nil {
+		err = engage.CheckCall(op, ws, len(all))
+	}
 	if err != nil {
 		return err
 	}
-	row, err := rowOf(op, ws, segment, segment.Version+1)
-	if err != nil {
-		return err
+	updated, seen := make([]*segmentRow, len(all)), map[segments.ID]bool{}
+	var twice, missing, stale engage.Faults
+	for i, segment := range all {
+		if updated[i], err = rowOf(op, ws, segment, segment.Version+1); err != nil {
+			return err
+		}
+		old, exists := rows.Get("id", updated[i])
+		switch {
+		case seen[segment.ID]:
+			twice.Add(fmt.Sprintf("[%d].id", i), "duplicate", "segment %s stands in the call twice", segment.ID)
+		case !exists:
+			missing.Add(fmt.Sprintf("[%d].id", i), "not_found", "no segment %s", segment.ID)
+		case old.Version != segment.Version:
+			stale.Add(fmt.Sprintf("[%d].version", i), "stale", "stored is %d, not %d", old.Version, segment.Version)
+		}
+		seen[segment.ID] = true
 	}
-	old, exists := rows.Get("id", row)
 	switch {
-	case !exists:
-		return &engage.Error{Code: engage.NotFound, Op: op, Entity: "segment " + segment.ID.String()}
-	case old.Version != segment.Version:
-		return &engage.Error{Code: engage.Conflict, Op: op, Entity: "segment " + segment.ID.String()}
+	case len(twice) > 0:
+		return twice.Err(op, "")
+	case len(missing) > 0:
+		return &engage.Error{Code: engage.NotFound, Op: op, Fields: missing}
+	case len(stale) > 0:
+		return &engage.Error{Code: engage.Conflict, Op: op, Fields: stale}
 	}
-	rows.Set(row)
+	for _, row := range updated {
+		rows.Set(row)
+	}
 	return nil
 }
 
