@@ -18,6 +18,8 @@ type Collector struct {
 
 	mu      sync.Mutex
 	running int
+	bytes   int           // of the calls that are taken and not answered
+	pace    time.Duration // that the last transaction took for a call
 	stats   CollectorStats
 }
 
@@ -27,6 +29,8 @@ type CollectorStats struct {
 	Events       int64 // events of them that were written or found to be there
 	Transactions int64
 	Refused      int64 // calls refused because the queue was full
+	Waiting      int   // calls in the queue now
+	Bytes        int   // of the events of all calls that are not answered yet, about
 }
 
 type call struct {
@@ -58,13 +62,15 @@ func (c *Collector) Ready() bool {
 func (c *Collector) Stats() CollectorStats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.stats
+	stats := c.stats
+	stats.Waiting, stats.Bytes = len(c.calls), c.bytes
+	return stats
 }
 
 // Append hands events over, at most engage.MaxBatch, and answers after their
 // commit, as Service.Append does. ctx must carry no transaction. Without a Run
-// it answers ErrUnavailable; with a full queue ErrResourceExhausted, and nothing
-// was taken. When ctx ends first, the events may or may not be written: send
+// it answers ErrUnavailable; with a full queue, of 4,096 calls or 32 MiB,
+// ErrResourceExhausted around an *OverloadError, and nothing was taken. When ctx ends first, the events may or may not be written: send
 // them again under the same message ids.
 func (c *Collector) Append(ctx context.Context, ws engage.WorkspaceID, inputs ...Input) ([]Appended, error) {
 	const op = "events.Collector"
@@ -103,13 +109,19 @@ func (c *Collector) enqueue(op string, waiting *call) error {
 	if c.running == 0 {
 		return &engage.Error{Code: engage.Unavailable, Op: op, Entity: "no Run takes events"}
 	}
-	select {
-	case c.calls <- waiting:
-		return nil
-	default:
-		c.stats.Refused++
-		return &engage.Error{Code: engage.ResourceExhausted, Op: op, Entity: "the queue is full"}
+	// A call that is larger than the queue is taken when it is alone.
+	if c.bytes == 0 || c.bytes+waiting.bytes <= collectQueueBytes {
+		select {
+		case c.calls <- waiting:
+			c.bytes += waiting.bytes
+			return nil
+		default:
+		}
 	}
+	c.stats.Refused++
+	// At the pace of the last transaction, what waits is written by then.
+	after := min(max(c.pace*time.Duration(len(c.calls)), minRetryAfter), maxRetryAfter)
+	return &engage.Error{Code: engage.ResourceExhausted, Op: op, Err: &OverloadError{RetryAfter: after}}
 }
 
 // Run takes calls until ctx ends, then writes those that still wait.
@@ -184,6 +196,7 @@ func (c *Collector) gather(first *call, within time.Duration) (batch []*call, ne
 
 // commit writes a batch, a transaction a database, and answers its calls.
 func (c *Collector) commit(ctx context.Context, batch []*call) {
+	began := c.events.rt.Clock.Now()
 	shards, err := c.events.rt.Tx.Shards(ctx)
 	if err == nil && len(shards) == 1 {
 		c.write(ctx, shards[0], batch)
@@ -198,8 +211,10 @@ func (c *Collector) commit(ctx context.Context, batch []*call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stats.Transactions++
+	c.pace = c.events.rt.Clock.Now().Sub(began) / time.Duration(len(batch))
 	for _, one := range batch {
 		c.stats.Calls++
+		c.bytes -= one.bytes
 		c.stats.Events += int64(len(one.appended))
 		close(one.done)
 	}

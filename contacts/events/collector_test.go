@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-engage/engage"
 	"github.com/go-engage/engage/contacts"
+	"github.com/go-engage/engage/contacts/attribute"
 	"github.com/go-engage/engage/contacts/events"
 )
 
@@ -181,6 +182,62 @@ func TestCollector(t *testing.T) {
 			b.same(b.collector.Stats().Refused, int64(2))
 			b.stop()
 		}},
+		{"refuses what would fill the memory, and says when to come again", func(b *collectorBundle) {
+			gate := &gated{Transactor: b.store, open: make(chan struct{})}
+			b.deps.Runtime.Tx = gate
+			b.configure()
+			b.collector = events.NewCollector(b.service)
+			b.run()
+			large := func(name string) *answer {
+				inputs := make([]events.Input, 500) // 15 MiB
+				for i := range inputs {
+					inputs[i] = b.did(name, "")
+					inputs[i].Properties = attribute.Object(map[string]attribute.Value{"text": attribute.String(long(30 << 10))})
+				}
+				return b.call(b.ws, inputs...)
+			}
+			var answers []*answer
+			for _, name := range []string{"written", "queued", "refused"} {
+				answers = append(answers, large(name))
+				synctest.Wait()
+			}
+			b.same(answers[2].err != nil, true)
+			b.code(answers[2].err, engage.ResourceExhausted)
+			overload, ok := errors.AsType[*events.OverloadError](answers[2].err)
+			b.same(ok && overload.RetryAfter == time.Second, true)
+			b.same(b.collector.Stats().Bytes > 2*500*30<<10, true)
+			small := b.call(b.ws, b.did("small", "")) // what fits is taken
+			synctest.Wait()
+			b.no(small.err)
+			close(gate.open)
+			b.callers.Wait()
+			b.no(errors.Join(answers[0].err, answers[1].err, small.err))
+			b.same(len(b.stored(b.ws)), 1001)
+			b.same(b.collector.Stats().Bytes, 0)
+			b.stop()
+		}},
+		{"asks for patience by the pace of its last transaction", func(b *collectorBundle) {
+			slow := &paced{Transactor: b.store, clock: b.clock, takes: 5 * time.Millisecond}
+			b.deps.Runtime.Tx = slow
+			b.configure()
+			b.collector = events.NewCollector(b.service)
+			b.run()
+			first := b.call(b.ws, b.did("first", ""))
+			b.callers.Wait()
+			b.no(first.err)
+			slow.open = make(chan struct{})
+			for b.collector.Stats().Refused == 0 {
+				b.call(b.ws, b.did("queued", ""))
+				synctest.Wait()
+			}
+			_, err := b.collector.Append(b.ctx, b.ws, b.did("refused", ""))
+			overload, ok := errors.AsType[*events.OverloadError](err)
+			// 5 ms for each of the calls that wait.
+			b.same(ok && overload.RetryAfter == time.Duration(b.collector.Stats().Waiting)*5*time.Millisecond && overload.RetryAfter > time.Second, true)
+			close(slow.open)
+			b.callers.Wait()
+			b.stop()
+		}},
 		{"loses nothing that it accepted when it is stopped", func(b *collectorBundle) {
 			b.run()
 			var answers []*answer
@@ -288,6 +345,23 @@ func (g *gated) InShard(ctx context.Context, shard engage.Shard, fn func(context
 		return &engage.Error{Code: engage.Unavailable, Op: "test.InShard"}
 	}
 	return g.Transactor.InShard(ctx, shard, fn)
+}
+
+// paced is a transactor whose shard transactions take some time by the clock,
+// and wait once there is something to wait for.
+type paced struct {
+	engage.Transactor
+	clock *engage.ManualClock
+	takes time.Duration
+	open  chan struct{}
+}
+
+func (p *paced) InShard(ctx context.Context, shard engage.Shard, fn func(context.Context) error) error {
+	if p.open != nil {
+		<-p.open
+	}
+	p.clock.Advance(p.takes)
+	return p.Transactor.InShard(ctx, shard, fn)
 }
 
 // waitFor returns when a transaction waits: 5 ms after its first caller came.

@@ -19,4 +19,11 @@ const (
 	// collectQueue is how many calls wait in front of a Collector before it
 	// refuses more.
 	collectQueue = 4096
+	// collectQueueBytes bounds the events that are taken and not yet written: with
+	// their parsed properties they fill about three times as much memory.
+	collectQueueBytes = 32 << 20
+	// Whoever was refused is asked to come again after minRetryAfter at least: a
+	// full queue is seconds of work.
+	minRetryAfter = time.Second
+	maxRetryAfter = 30 * time.Second
 )
