@@ -45,6 +45,8 @@ var benchmarks = []benchmark{
 	{"ingest", "events through the service, committed and deduplicated, with their slice (floor: the store's fastest insert)", startIngest, 20_000},
 	{"publish", "domain events into the log (floor: the same slices inserted by hand)", startPublish, 50_000},
 	{"consume", "domain events out of the log with a cursor (floor: reading the slices and moving a cursor by hand)", startConsume, 50_000},
+	{"seal", "secrets sealed under the workspace's newest data key (floor: reading its row and bare AES-256-GCM)", startSeal, 20_000},
+	{"open", "sealed secrets opened under a data key in the process (floor: bare AES-256-GCM)", startOpen, 200_000},
 }
 
 // line is one measurement, as -json prints it.
