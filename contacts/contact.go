@@ -134,17 +134,19 @@ func (c *Contact) strong() int {
 }
 
 // dropOldDevices takes away the anonymous ids beyond MaxIdentities that the
-// contact has had for longest.
-func (c *Contact) dropOldDevices() {
+// contact has had for longest, and answers them.
+func (c *Contact) dropOldDevices() []Identity {
 	excess := len(c.Identities) - MaxIdentities
 	if excess <= 0 {
-		return
+		return nil
 	}
 	devices := slices.DeleteFunc(slices.Clone(c.Identities), func(i Identity) bool { return i.Kind.IsStrong() })
 	slices.SortStableFunc(devices, func(a, b Identity) int { return a.AddedAt.Compare(b.AddedAt) })
-	for _, device := range devices[:min(excess, len(devices))] {
+	devices = devices[:min(excess, len(devices))]
+	for _, device := range devices {
 		c.Remove(device.Key())
 	}
+	return devices
 }
 
 // Repository keeps contacts with their identities.

@@ -211,7 +211,9 @@ func (w *identifying) apply(p Profile, out *Identification) ID {
 			w.owner[key] = survivor
 		}
 	}
-	target.after.dropOldDevices()
+	for _, device := range target.after.dropOldDevices() {
+		delete(w.owner, device.Key())
+	}
 	set, changes, rejected := target.after.Attributes.Apply(p.Attributes, w.definitions, w.s.cfg.UnknownAttributes)
 	if n := len(set.JSON()); n > attribute.MaxSetBytes {
 		rejected = append(rejected, engage.FieldError{

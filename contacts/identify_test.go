@@ -278,6 +278,13 @@ func TestIdentify(t *testing.T) {
 			b.same(len(got), contacts.MaxIdentities)
 			b.same([]string{got[0], got[1], got[len(got)-1]}, []string{"user_id:1", "anonymous_id:d006", "anonymous_id:d104"})
 			b.same(b.identify(device("d000")).Created, true)
+			// A device that one profile of a call drops is nobody's to the next.
+			all, err := b.service.Identify(b.ctx, b.ws,
+				contacts.Profile{Identities: []contacts.Identity{user("1"), device("new")}},
+				contacts.Profile{Identities: []contacts.Identity{device("d006")}})
+			b.no(err)
+			b.same([]bool{all[0].Created, all[1].Created}, []bool{false, true})
+			b.same(keys(b.get(all[1].Contact.ID)), []string{"anonymous_id:d006"})
 		}},
 		{"rejects strong identities beyond the limit", func(b *testBundle) {
 			var identities []contacts.Identity

@@ -1,6 +1,7 @@
 package contactstest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-engage/engage"
 	"github.com/go-engage/engage/contacts"
@@ -19,6 +21,7 @@ import (
 type model struct {
 	people map[contacts.ID]*person // standing contacts
 	owner  map[contacts.IdentityKey]contacts.ID
+	added  map[contacts.IdentityKey]time.Time
 	events map[events.ID]contacts.ID // whose they are
 	// delivered is how many of the committed domain events the consumers have.
 	delivered int
@@ -32,12 +35,12 @@ type person struct {
 func newModel() *model {
 	return &model{
 		people: map[contacts.ID]*person{}, owner: map[contacts.IdentityKey]contacts.ID{},
-		events: map[events.ID]contacts.ID{},
+		added: map[contacts.IdentityKey]time.Time{}, events: map[events.ID]contacts.ID{},
 	}
 }
 
 func (m *model) clone() *model {
-	c := &model{owner: maps.Clone(m.owner), events: maps.Clone(m.events), delivered: m.delivered, people: map[contacts.ID]*person{}}
+	c := &model{owner: maps.Clone(m.owner), added: maps.Clone(m.added), events: maps.Clone(m.events), delivered: m.delivered, people: map[contacts.ID]*person{}}
 	for id, p := range m.people {
 		c.people[id] = &person{p.anonymous, slices.Clone(p.absorbed)}
 	}
@@ -79,7 +82,7 @@ func (m *model) userOf(id contacts.ID) string {
 
 // identify takes profiles in their order and says where the answers differ. The
 // ids of new contacts are the service's to choose.
-func (m *model) identify(profiles []contacts.Profile, got []contacts.Identification) string {
+func (m *model) identify(now time.Time, profiles []contacts.Profile, got []contacts.Identification) string {
 	who := make([]contacts.ID, len(profiles))
 	for i, p := range profiles {
 		keys, user := normal(p.Identities), ""
@@ -106,7 +109,7 @@ func (m *model) identify(profiles []contacts.Profile, got []contacts.Identificat
 			owner, owned := m.owner[key]
 			switch {
 			case !owned:
-				m.owner[key] = survivor
+				m.owner[key], m.added[key] = survivor, now
 				m.people[survivor].anonymous = m.people[survivor].anonymous && !key.Kind.IsStrong()
 			case owner == survivor:
 			case m.people[owner].anonymous:
@@ -125,6 +128,7 @@ func (m *model) identify(profiles []contacts.Profile, got []contacts.Identificat
 		if !slices.Equal(conflicts, got[i].Conflicts) {
 			return fmt.Sprintf("profile %d: conflicts %v, want %v", i, got[i].Conflicts, conflicts)
 		}
+		m.dropOldDevices(survivor)
 		who[i] = survivor
 	}
 	for i, id := range who {
@@ -142,6 +146,29 @@ func (m *model) identify(profiles []contacts.Profile, got []contacts.Identificat
 		}
 	}
 	return ""
+}
+
+// dropOldDevices takes the oldest anonymous ids from who has too many identities.
+func (m *model) dropOldDevices(id contacts.ID) {
+	var devices []contacts.IdentityKey
+	excess := -contacts.MaxIdentities
+	for key, owner := range m.owner {
+		if owner == id {
+			excess++
+			if !key.Kind.IsStrong() {
+				devices = append(devices, key)
+			}
+		}
+	}
+	if excess <= 0 {
+		return
+	}
+	slices.SortFunc(devices, func(a, b contacts.IdentityKey) int {
+		return cmp.Or(m.added[a].Compare(m.added[b]), a.Compare(b))
+	})
+	for _, key := range devices[:min(excess, len(devices))] {
+		delete(m.owner, key)
+	}
 }
 
 func (m *model) move(from, to contacts.ID) {
@@ -168,7 +195,7 @@ func (m *model) updated(id contacts.ID, got contacts.Contact, err error, foreign
 		if owner, owned := m.owner[i.Key()]; owned {
 			return fmt.Sprintf("%s belongs to %s", i.Key(), owner)
 		}
-		m.owner[i.Key()] = id
+		m.owner[i.Key()], m.added[i.Key()] = id, i.AddedAt
 		p.anonymous = p.anonymous && !i.Kind.IsStrong()
 	}
 	return ""

@@ -277,7 +277,7 @@ func (s *script) identified(ctx context.Context, x *target, profiles []contacts.
 		for _, one := range got {
 			x.ids = append(append(x.ids, one.Contact.ID), one.Absorbed...)
 		}
-		if problem := x.identify(profiles, got); problem != "" {
+		if problem := x.identify(s.clock.Now(), profiles, got); problem != "" {
 			s.t.Errorf("identify %+v: %s", profiles, problem)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"errors"
+	"reflect"
 	"slices"
 
 	"github.com/go-engage/engage"
@@ -118,13 +119,18 @@ func present[Row any](ctx context.Context, db bun.IDB, keys []key) (map[key]bool
 		Workspace bunstore.UID `bun:"workspace_id"`
 		ID        bunstore.UID `bun:"id"`
 	}
-	q := db.NewSelect().Model((*Row)(nil)).Column("workspace_id", "id")
+	var err error
 	if workspaces := workspacesOf(keys); len(workspaces) == 1 {
-		q = q.Where("workspace_id = ?", workspaces[0]).Where("?", among("id", each(keys, key.uid)))
+		err = db.NewSelect().Model((*Row)(nil)).Column("workspace_id", "id").
+			Where("workspace_id = ?", workspaces[0]).Where("?", among("id", each(keys, key.uid))).Scan(ctx, &found)
 	} else {
-		q = q.Where("(workspace_id, id) IN ?", tuplesOf(keys))
+		// An IN over two columns of a table with several indexes takes MariaDB
+		// 360 ms to plan for 256 rows. SQLite reads the left side of a CROSS JOIN
+		// first.
+		table := db.Dialect().Tables().Get(reflect.TypeFor[Row]())
+		err = db.NewRaw("WITH asked (w, i) AS (VALUES ?) SELECT workspace_id, id FROM asked CROSS JOIN ? ON workspace_id = w AND id = i",
+			tuplesOf(keys).Rows(), table.SQLName).Scan(ctx, &found)
 	}
-	err := q.Scan(ctx, &found)
 	there := make(map[key]bool, len(found))
 	for _, one := range found {
 		there[key{one.Workspace, one.ID}] = true
