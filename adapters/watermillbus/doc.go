@@ -47,6 +47,10 @@
 // GoChannel it repeats a refused message after a pause, and does not answer nil
 // for a message that was not handled.
 //
+// [Relay] and [Receivers] put a broker between the log and consumers: slices
+// travel whole, and the mark of a slice commits with the effects of its events.
+// BROKERS.md beside this file says when that is worth it.
+//
 // A router's poison middleware should let context.Canceled pass, which is what
 // handlers answer when a deployment interrupts them, and routers that share a
 // publisher get it through [KeepOpen].

@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-engage/engage"
 	"github.com/go-engage/engage/adapters/bunstore"
+	"github.com/go-engage/engage/adapters/bunstore/bunmarks"
 	"github.com/go-engage/engage/adapters/memory"
 	"github.com/go-engage/engage/adapters/watermillbus"
 	"github.com/go-engage/engage/internal/testkit"
@@ -23,6 +24,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		// database/sql ends it a moment after Close.
 		goleak.IgnoreAnyFunction("database/sql.(*DB).connectionOpener"),
+		// The embedded NATS server leaves these behind when it has ended.
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*fileStore).flushStreamStateLoop"),
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"),
 		// Watermill's suite leaves readers of closed subscriptions behind.
 		goleak.IgnoreAnyFunction("github.com/ThreeDotsLabs/watermill/internal/subscriber.(*multiplier).Subscribe.func2"))
 }
@@ -63,6 +67,7 @@ type bundle struct {
 	log      engage.EventLog
 	clock    *engage.ManualClock
 	effects  effects
+	marks    watermillbus.Marks
 	sequence func(t testing.TB)
 	count    *testkit.Counter // nil in memory
 	store    *bunstore.Store  // nil in memory
@@ -88,21 +93,15 @@ func eachStore(t *testing.T, fn func(t *testing.T, b *bundle)) {
 func inMemory() *bundle {
 	clock := engage.NewManualClock(testkit.Start)
 	store := memory.New(memory.Config{Clock: clock})
-	rows := memory.NewTable(store, "effects", memory.Index[effect]{Name: "key", Less: func(a, b *effect) bool {
-		if a.workspace != b.workspace {
-			return a.workspace.Compare(b.workspace) < 0
-		}
-		return a.seq < b.seq
-	}})
 	return &bundle{
-		tx: store, events: store, log: store, clock: clock, effects: &memoryEffects{rows: rows},
+		tx: store, events: store, log: store, clock: clock, effects: newMemoryEffects(store), marks: memory.NewMarks(store),
 		sequence: func(testing.TB) {}, ids: engage.NewIDSource(clock, nil),
 	}
 }
 
 func inSQL(t testing.TB, db *testkit.Database) *bundle {
 	clock := engage.NewManualClock(testkit.Start)
-	store := testkit.Store(t, db, clock)
+	store := testkit.Store(t, db, clock, bunmarks.Schema)
 	ddl := map[bunstore.Dialect]string{
 		bunstore.SQLite:     `CREATE TABLE effects (seq INTEGER PRIMARY KEY AUTOINCREMENT, workspace_id BLOB NOT NULL, n INTEGER NOT NULL)`,
 		bunstore.PostgreSQL: `CREATE TABLE effects (seq BIGSERIAL PRIMARY KEY, workspace_id uuid NOT NULL, n INTEGER NOT NULL)`,
@@ -112,7 +111,7 @@ func inSQL(t testing.TB, db *testkit.Database) *bundle {
 		t.Fatal(err)
 	}
 	return &bundle{
-		tx: store, events: store, log: store.Log(), clock: clock, effects: sqlEffects{store}, count: db.Count, store: store,
+		tx: store, events: store, log: store.Log(), clock: clock, effects: sqlEffects{store}, marks: bunmarks.New(store), count: db.Count, store: store,
 		sequence: func(t testing.TB) {
 			for {
 				n, err := store.Sequence(t.Context())
@@ -137,6 +136,15 @@ type memoryEffects struct {
 	rows *memory.Table[effect]
 	mu   sync.Mutex
 	seq  int
+}
+
+func newMemoryEffects(store *memory.Store) *memoryEffects {
+	return &memoryEffects{rows: memory.NewTable(store, "effects", memory.Index[effect]{Name: "key", Less: func(a, b *effect) bool {
+		if a.workspace != b.workspace {
+			return a.workspace.Compare(b.workspace) < 0
+		}
+		return a.seq < b.seq
+	}})}
 }
 
 func (e *memoryEffects) Add(ctx context.Context, ws engage.WorkspaceID, n int) error {

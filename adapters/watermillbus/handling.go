@@ -32,29 +32,38 @@ func (s *handling) commit(ctx context.Context, l *lot, how manner) error {
 	var parked []engage.Parked
 	groups := l.groups()
 	err := s.cfg.Tx.InShard(ctx, l.shard, func(ctx context.Context) error {
-		parked = nil
 		// The cursors first: they are the rows that late owners meet at.
-		if err := advance(ctx, s.cfg, l); err != nil {
-			return err
+		err := advance(ctx, s.cfg, l)
+		if err == nil {
+			parked, err = s.effects(ctx, l.shard, groups, how)
 		}
-		for i := range groups {
-			g := &groups[i]
-			if how.careful {
-				faults, err := s.isolate(ctx, l.shard, g, how)
-				if err != nil {
-					return err
-				}
-				parked = append(parked, faults...)
-			} else if err := s.handle(ctx, g.workspace, g.events); err != nil {
-				return &failure{g.workspace, err}
-			}
-		}
-		return park(ctx, s.cfg, l.shard, parked)
+		return err
 	})
 	if err == nil {
 		report(ctx, s.cfg, s.consumer.Name(), parked)
 	}
 	return err
+}
+
+// effects handles events in the transaction in ctx, and parks and answers those
+// at fault when it is careful.
+func (s *handling) effects(ctx context.Context, shard engage.Shard, groups []group, how manner) ([]engage.Parked, error) {
+	var parked []engage.Parked
+	for i := range groups {
+		g := &groups[i]
+		if !how.careful {
+			if err := s.handle(ctx, g.workspace, g.events); err != nil {
+				return nil, &failure{g.workspace, err}
+			}
+			continue
+		}
+		faults, err := s.isolate(ctx, shard, g, how)
+		if err != nil {
+			return nil, err
+		}
+		parked = append(parked, faults...)
+	}
+	return parked, park(ctx, s.cfg, shard, parked)
 }
 
 // advance moves the cursors of a lot. A claim that has nothing left behind its

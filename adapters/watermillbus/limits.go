@@ -23,6 +23,13 @@ const (
 	// DefaultParked is how many parked events a step tries again.
 	DefaultParked = 50
 
+	// DefaultSweep is after how long Receivers no longer wait for a broker. A
+	// sweep reads 64 rows at most when nothing is late.
+	DefaultSweep = time.Minute
+	// MarkWindow is how long the marks of Receivers are kept: longer than a
+	// broker repeats a message that was not acknowledged.
+	MarkWindow = 7 * 24 * time.Hour
+
 	// MaxFailures is how often a partition is tried again after errors that
 	// pass by themselves (engage.ErrUnavailable). From then on they count as
 	// the event's own, which is parked, so that it does not hold up the other
@@ -37,6 +44,8 @@ const (
 	// maxTaken is how many slices a transaction holds, however few of their
 	// events the consumer knows.
 	maxTaken = 512
+	// markEvery is how many slices without events for a consumer share a mark.
+	markEvery = 64
 	// releaseTimeout bounds the last statement of a worker that is stopping.
 	releaseTimeout = 5 * time.Second
 )
