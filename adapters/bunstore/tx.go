@@ -15,6 +15,10 @@ import (
 // maxReruns is how often the outermost function runs again after a conflict.
 const maxReruns = 3
 
+// commitTimeout is how long a COMMIT may go without an answer, which the end of
+// the caller's ctx does not cut short: above the slowest flush of a busy disk.
+const commitTimeout = 30 * time.Second
+
 // tx is one transaction of a database.
 type tx struct {
 	db     *database
@@ -164,7 +168,19 @@ func pause(ctx context.Context, rerun int) error {
 
 // once is one attempt; again says that a conflict ended it.
 func (s *Store) once(ctx context.Context, d *database, ws engage.WorkspaceID, fn func(ctx context.Context) error) (again bool, err error) {
-	btx, err := d.write.BeginTx(ctx, d.txOptions)
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	// The end of ctx ends the transaction until its COMMIT. One that is cut off on
+	// its way would leave nobody knowing whether it happened.
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	mayCommit := context.AfterFunc(ctx, end)
+	defer mayCommit()
+	btx, err := d.write.BeginTx(running, d.txOptions)
+	if err != nil && ctx.Err() != nil {
+		return false, ctx.Err()
+	}
 	if err != nil {
 		return isConflict(err), MapError(ctx, "bunstore.InTx", "", err)
 	}
@@ -191,9 +207,13 @@ func (s *Store) once(ctx context.Context, d *database, ws engage.WorkspaceID, fn
 	if err != nil {
 		return t.doomed != nil, err
 	}
+	if !mayCommit() {
+		return false, ctx.Err()
+	}
+	defer time.AfterFunc(commitTimeout, end).Stop()
 	if err := btx.Commit(); err != nil {
-		if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
-			return false, ctx.Err()
+		if running.Err() != nil {
+			return false, unavailable("bunstore.InTx", fmt.Errorf("no answer to the commit in %s: %v", commitTimeout, err)) //nolint:errorlint // nobody cancelled
 		}
 		return isConflict(err), MapError(ctx, "bunstore.InTx", "commit", err)
 	}

@@ -115,6 +115,43 @@ func wantCode(t *testing.T, err error, want engage.Code) {
 
 var errStop = errors.New("stop")
 
+// cutting cancels a ctx when a COMMIT is about to be sent.
+type cutting struct{ cancel func() }
+
+func (c *cutting) BeforeQuery(ctx context.Context, event *bun.QueryEvent) context.Context {
+	if event.Query == "COMMIT" {
+		c.cancel()
+	}
+	return ctx
+}
+
+func (*cutting) AfterQuery(context.Context, *bun.QueryEvent) {}
+
+func TestACommitIsNotCutOff(t *testing.T) {
+	t.Parallel()
+	testkit.Each(t, func(t *testing.T, db *testkit.Database) {
+		b := setup(t, db)
+		ctx, cancel := context.WithCancel(t.Context())
+		err := b.InTx(ctx, b.ws, func(ctx context.Context) error {
+			cancel()
+			return nil
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("a ctx that ended before: %v", err)
+		}
+		ctx, cancel = context.WithCancel(t.Context())
+		db.Write.AddQueryHook(&cutting{cancel}) //nolint:staticcheck // WithQueryHook answers another DB than the store stands on
+		hooked := false
+		err = b.InTx(ctx, b.ws, func(ctx context.Context) error {
+			return errors.Join(b.add(ctx, "whole"), b.AfterCommit(ctx, func() { hooked = true }))
+		})
+		if err != nil || ctx.Err() == nil || !hooked {
+			t.Errorf("one that ended with it: %v, callback %t", err, hooked)
+		}
+		b.want(t, "whole")
+	})
+}
+
 func TestTransactions(t *testing.T) {
 	t.Parallel()
 	testkit.Each(t, func(t *testing.T, db *testkit.Database) {
