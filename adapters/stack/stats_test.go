@@ -1,0 +1,204 @@
+package stack_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-engage/engage"
+	"github.com/go-engage/engage/adapters/health"
+	"github.com/go-engage/engage/adapters/stack"
+	"github.com/go-engage/engage/contacts"
+	"github.com/go-engage/engage/contacts/events"
+	"github.com/go-engage/engage/internal/scratch"
+	"github.com/go-engage/engage/messaging"
+)
+
+func TestEveryWorkerTellsWhetherItIsReadyAndWhatItHasDone(t *testing.T) {
+	t.Parallel()
+	p, err := stack.Memory(stack.Config{Email: make(letters)})
+	must(t, err)
+	for _, w := range p.Workers() {
+		_, ready := w.(interface{ Ready() bool })
+		_, loop := w.(interface{ Stats() engage.LoopStats })
+		_, collector := w.(interface{ Stats() events.CollectorStats })
+		if !ready || !loop && !collector {
+			t.Errorf("%s has no Ready or no Stats", w.Name())
+		}
+	}
+}
+
+func TestStats(t *testing.T) {
+	t.Parallel()
+	for _, store := range append([]string{"memory"}, scratch.Stores...) {
+		t.Run(store, func(t *testing.T) {
+			t.Parallel()
+			env := map[string]string{"postgres": "ENGAGE_TEST_POSTGRES", "mysql": "ENGAGE_TEST_MYSQL"}[store]
+			if env != "" && os.Getenv(env) == "" && os.Getenv("ENGAGE_TEST_REQUIRED") == "" {
+				t.Skipf("%s is not set", env)
+			}
+			clock := engage.NewManualClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC))
+			cfg := stack.Config{Clock: clock, Email: make(letters, 10)}
+			var p *stack.Platform
+			if store == "memory" {
+				var err error
+				p, err = stack.Memory(cfg)
+				must(t, err)
+			} else {
+				p = admit(t, store, true, cfg).Platform
+			}
+			ctx, ws := t.Context(), engage.WorkspaceID{1}
+			before, err := p.Stats(ctx)
+			must(t, err)
+			for _, d := range before.Due {
+				if !d.Since.IsZero() {
+					t.Errorf("%s waits since %s in an empty store", d.Worker, d.Since)
+				}
+			}
+			letter, err := p.Messaging.CreateTemplate(ctx, ws, messaging.SavedTemplate{
+				Name: "welcome", From: messaging.Address{Email: "team@acme.test"}, Content: messaging.Template{Subject: "Welcome", Text: "Hello."},
+			})
+			must(t, err)
+			who, err := p.Contacts.Identify(ctx, ws, contacts.Profile{Identities: []contacts.Identity{{Kind: contacts.Email, Value: "ana@acme.test"}}})
+			must(t, err)
+			_, err = p.Messaging.Enqueue(ctx, ws, messaging.Send{Key: "welcome-1", ContactID: who[0].Contact.ID, TemplateID: letter.ID})
+			must(t, err)
+			clock.Advance(time.Minute)
+			waiting, err := p.Stats(ctx)
+			must(t, err)
+			must(t, p.Drain(ctx))
+			done, err := p.Stats(ctx)
+			must(t, err)
+
+			for _, c := range done.Consumers {
+				if c.Slices != 0 || c.Lag(clock.Now()) != 0 {
+					t.Errorf("%s is %d slices and %s behind", c.Consumer, c.Slices, c.Lag(clock.Now()))
+				}
+			}
+			if len(done.Consumers) != 5 || len(done.Workers) != len(p.Workers()) {
+				t.Errorf("%d consumers and %d workers", len(done.Consumers), len(done.Workers))
+			}
+			for _, w := range done.Workers {
+				if w.Name != "contacts.collector" && (!w.Ready || w.Steps == 0 || w.Last != nil) {
+					t.Errorf("after a drain: %+v", w)
+				}
+			}
+			if store == "memory" {
+				return
+			}
+			since := map[string]time.Time{}
+			for _, d := range waiting.Due {
+				since[d.Worker] = d.Since
+			}
+			if got := clock.Now().Sub(since["messaging.dispatcher"]); got != time.Minute {
+				t.Errorf("the dispatcher is due since %s, want a minute", got)
+			}
+			if len(done.Pools) == 0 || done.Pools[0].MaxOpenConnections == 0 || done.Pools[0].InUse != 0 {
+				t.Errorf("the pools are %+v", done.Pools)
+			}
+		})
+	}
+}
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	status := func(h http.Handler, path string) int {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
+		return w.Code
+	}
+	p := admit(t, "sqlite", false, stack.Config{})
+	down := false
+	probes := p.Health(nil, health.Check{Name: "host", Run: func(context.Context) error {
+		if down {
+			return errors.New("down")
+		}
+		return nil
+	}})
+	if status(probes, "/readyz") != 503 || status(probes, "/healthz") != 200 {
+		t.Error("a platform whose tables are not there is ready, or not alive")
+	}
+	must(t, p.Migrate(t.Context()))
+	if status(probes, "/readyz") != 200 {
+		t.Error("a platform with its tables is not ready")
+	}
+	down = true
+	if status(probes, "/readyz") != 503 {
+		t.Error("the host's own check is not asked")
+	}
+	down = false
+	must(t, p.Close())
+	if status(probes, "/readyz") != 503 || status(probes, "/healthz") != 200 {
+		t.Error("a platform without its database is ready, or not alive")
+	}
+}
+
+// TestAPlatformGoesDownInOrder ends a server in the documented order while
+// clients write: what was acknowledged is there, and nothing is left behind,
+// which TestMain looks for.
+func TestAPlatformGoesDownInOrder(t *testing.T) {
+	t.Parallel()
+	p := admit(t, "sqlite", true, stack.Config{})
+	ws := engage.WorkspaceID{1}
+	who, err := p.Contacts.Identify(t.Context(), ws, contacts.Profile{Identities: []contacts.Identity{{Kind: contacts.UserID, Value: "ana"}}})
+	must(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+
+	probes := p.Health(nil)
+	routes := http.NewServeMux()
+	routes.Handle("/", probes)
+	routes.HandleFunc("POST /events", func(w http.ResponseWriter, r *http.Request) {
+		_, err := p.Collector.Append(r.Context(), ws, events.Input{ContactID: who[0].Contact.ID, Name: "seen", MessageID: r.URL.Query().Get("id")})
+		if err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	server := httptest.NewServer(routes)
+	var (
+		mu      sync.Mutex
+		acked   int
+		clients sync.WaitGroup
+		warm    = make(chan struct{})
+		once    sync.Once
+	)
+	for client := range 8 {
+		clients.Go(func() {
+			for i := 0; ; i++ {
+				response, err := server.Client().Post(server.URL+"/events?id="+strconv.Itoa(client)+"-"+strconv.Itoa(i), "", nil)
+				if err != nil {
+					return // the server is gone
+				}
+				_ = response.Body.Close()
+				mu.Lock()
+				if response.StatusCode == http.StatusOK {
+					acked++
+				}
+				if acked > 100 {
+					once.Do(func() { close(warm) })
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	<-warm
+	probes.Drain()
+	must(t, server.Config.Shutdown(t.Context()))
+	clients.Wait()
+	server.Close()
+	stop()
+	must(t, <-ended)
+	var stored int
+	must(t, p.Database.NewRaw("SELECT COUNT(*) FROM engage_contacts_events").Scan(t.Context(), &stored))
+	if stored != acked {
+		t.Errorf("%d events were acknowledged, %d are stored", acked, stored)
+	}
+	must(t, p.Close())
+}
