@@ -47,6 +47,10 @@ func (s *Service) dispatchShard(ctx context.Context, shard engage.Shard) (int, e
 	if s.rt.Clock.Now().Before(s.heldUntil) {
 		return lost, nil
 	}
+	// The time to hand over begins before the leases do, so that a process that
+	// was halted sends nothing that others have settled meanwhile.
+	handing, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Lease/5*4)
+	defer cancel()
 	letters, skipped, err := s.intend(ctx, shard)
 	if err != nil || len(letters) == 0 {
 		return lost + skipped, err
@@ -54,7 +58,7 @@ func (s *Service) dispatchShard(ctx context.Context, shard engage.Shard) (int, e
 	// From here on the messages may leave. What happens to them is written down
 	// even while the worker is asked to stop.
 	ctx = context.WithoutCancel(ctx)
-	outcomes := s.handOver(ctx, letters)
+	outcomes := s.handOver(handing, letters)
 	if slices.ContainsFunc(outcomes, func(m MessageAcross) bool { return m.Message.Failure.HoldsSender() }) {
 		s.heldUntil = s.rt.Clock.Now().Add(senderHold)
 		s.rt.Log.ErrorContext(ctx, "the sender is held: its credentials or settings were refused", "op", "messaging.dispatch", "until", s.heldUntil)
@@ -66,7 +70,7 @@ func (s *Service) dispatchShard(ctx context.Context, shard engage.Shard) (int, e
 func (s *Service) settleLost(ctx context.Context, shard engage.Shard) (int, error) {
 	n := 0
 	err := s.rt.Tx.InShard(ctx, shard, func(ctx context.Context) error {
-		lost, err := s.due.ClaimLostAcross(ctx, shard, s.rt.Clock.Now(), intentLease, lostAtOnce)
+		lost, err := s.due.ClaimLostAcross(ctx, shard, s.rt.Clock.Now(), s.cfg.Lease, lostAtOnce)
 		n = len(lost)
 		if err != nil || n == 0 {
 			return err
@@ -97,7 +101,7 @@ func (s *Service) intend(ctx context.Context, shard engage.Shard) (letters []let
 	}
 	err = s.rt.Tx.InShard(ctx, shard, func(ctx context.Context) error {
 		letters, skipped = nil, 0
-		claimed, err := s.due.ClaimPlannedAcross(ctx, shard, s.rt.Clock.Now(), intentLease, limit)
+		claimed, err := s.due.ClaimPlannedAcross(ctx, shard, s.rt.Clock.Now(), s.cfg.Lease, limit)
 		if err != nil || len(claimed) == 0 {
 			return err
 		}
@@ -171,15 +175,17 @@ func (s *Service) handOver(ctx context.Context, letters []letter) []MessageAcros
 	return outcomes
 }
 
-// sendOne makes an unknown outcome of a sender's panic.
+// sendOne makes an unknown outcome of a sender's panic. What could not be begun
+// in time stays here.
 func (s *Service) sendOne(ctx context.Context, l letter) (receipt Receipt, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = &SendError{Class: FailureUnknown, Err: engage.PanicError("messaging.send", p)}
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, handOverTimeout)
-	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return Receipt{}, &SendError{Class: FailureRetryable, Err: err}
+	}
 	return s.email.SendEmail(ctx, l.Workspace, l.email)
 }
 

@@ -347,6 +347,24 @@ func TestALateWorkersOutcomeIsRefused(t *testing.T) {
 	b.toldOnce(b.ws, []messaging.Message{m})
 }
 
+func TestWhatCouldNotBeHandedOverInTimeStays(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.cfg.Lease = time.Nanosecond // over before the hand-over begins, as in a process that was halted
+	b.restart()
+	ids := b.mailing(3, messaging.Marketing)
+	_, err := b.step()
+	b.no(err)
+	b.same(len(b.outbox.mails), 0)
+	b.cfg.Lease = 0
+	b.restart()
+	b.clock.Advance(leaseEnds)
+	b.drain()
+	for _, id := range ids {
+		b.same(b.message(id).State, messaging.Accepted)
+	}
+}
+
 func TestServicesOnOneStoreShareTheWork(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

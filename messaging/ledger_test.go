@@ -219,6 +219,6 @@ func TestNewNamesEverythingThatIsMissing(t *testing.T) {
 	b := setup(t)
 	_, err := messaging.New(messaging.Deps{}, messaging.Config{MaxUnconfirmed: engage.MaxBatch + 1})
 	b.code(err, engage.Invalid, "runtime.tx", "runtime.events", "templates", "messages", "contacts", "email", "max_unconfirmed")
-	_, err = messaging.New(b.deps, messaging.Config{MaxUnconfirmed: -1})
-	b.code(err, engage.Invalid, "max_unconfirmed")
+	_, err = messaging.New(b.deps, messaging.Config{MaxUnconfirmed: -1, Lease: -1})
+	b.code(err, engage.Invalid, "max_unconfirmed", "lease")
 }

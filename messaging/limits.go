@@ -19,15 +19,13 @@ const (
 	// when it is killed.
 	DefaultMaxUnconfirmed = 8
 
+	// DefaultLease is how long an intent may be without an outcome before it counts
+	// as lost. It is above the sum of an SMTP conversation's deadlines.
+	DefaultLease = 10 * time.Minute
+
 	// maxAnswerBytes is the length of what the ledger keeps of another side's
 	// answer: its code, and its name for the message.
 	maxAnswerBytes = 255
-	// intentLease is how long an intent may be without an outcome before it counts
-	// as lost. It is above the sum of an SMTP conversation's deadlines.
-	intentLease = 10 * time.Minute
-	// handOverTimeout ends a sender that has no deadlines of its own, while the
-	// intent's lease still has time for its outcome to be written down.
-	handOverTimeout = 8 * time.Minute
 	// senderHold is how long nothing is handed over once the sender's credentials
 	// or settings were refused: until someone has mended them, each try would fail
 	// and providers lock accounts that keep trying.

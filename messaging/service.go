@@ -1,6 +1,7 @@
 package messaging
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -33,6 +34,10 @@ type Config struct {
 	// process; default DefaultMaxUnconfirmed. More send faster, and leave more
 	// unknown when the process is killed.
 	MaxUnconfirmed int
+	// Lease is how long an intent may be without an outcome before it counts as
+	// lost, of which four fifths are for handing it over; default DefaultLease. It
+	// is the same in all processes of a database.
+	Lease time.Duration
 }
 
 // Service holds the rules of messages. It is safe for concurrent use.
@@ -75,9 +80,11 @@ func New(d Deps, cfg Config) (*Service, error) {
 	if cfg.MaxUnconfirmed < 0 || cfg.MaxUnconfirmed > engage.MaxBatch {
 		faults.Add("max_unconfirmed", "out_of_range", "want 1 to %d, or 0 for %d", engage.MaxBatch, DefaultMaxUnconfirmed)
 	}
-	if cfg.MaxUnconfirmed == 0 {
-		cfg.MaxUnconfirmed = DefaultMaxUnconfirmed
+	if cfg.Lease < 0 {
+		faults.Add("lease", "out_of_range", "want more than 0, or 0 for %s", DefaultLease)
 	}
+	cfg.MaxUnconfirmed = cmp.Or(cfg.MaxUnconfirmed, DefaultMaxUnconfirmed)
+	cfg.Lease = cmp.Or(cfg.Lease, DefaultLease)
 	if err := faults.Err("messaging.New", ""); err != nil {
 		return nil, err
 	}

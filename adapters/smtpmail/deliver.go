@@ -73,7 +73,7 @@ func (s *session) address(ctx context.Context, e envelope, size int) (stale bool
 	commands := s.commands(e, size)
 	_, pipelining := s.extensions["PIPELINING"]
 	if pipelining {
-		s.arm(s.config.Timeouts.Command)
+		s.arm(ctx, s.config.Timeouts.Command)
 		var batch strings.Builder
 		for _, c := range commands {
 			batch.WriteString(c.line + "\r\n")
@@ -85,7 +85,7 @@ func (s *session) address(ctx context.Context, e envelope, size int) (stale bool
 	for i, c := range commands {
 		var got reply
 		if pipelining {
-			s.arm(s.config.Timeouts.Command)
+			s.arm(ctx, s.config.Timeouts.Command)
 			if got, err = readReply(s.reader); err != nil {
 				err = broken(ctx, c.at, err)
 			}
@@ -123,7 +123,7 @@ func (s *session) refuses(behind []command) bool {
 // write sends the message without its final dot. Until that is sent the server
 // cannot take the message.
 func (s *session) write(ctx context.Context, wire []byte) error {
-	s.arm(s.config.Timeouts.Body)
+	s.arm(ctx, s.config.Timeouts.Body)
 	if _, err := s.conn.Write(stuffDots(wire)); err != nil {
 		return broken(ctx, phaseBody, err)
 	}
@@ -145,7 +145,7 @@ func (s *session) write(ctx context.Context, wire []byte) error {
 // finish sends the dot. From here on only the server's word tells what became of
 // the message.
 func (s *session) finish(ctx context.Context) (reply, error) {
-	s.arm(s.config.Timeouts.Final)
+	s.arm(ctx, s.config.Timeouts.Final)
 	if n, err := s.conn.Write([]byte(".\r\n")); err != nil {
 		if n == 0 {
 			return reply{}, broken(ctx, phaseBody, err) // the dot never left

@@ -11,6 +11,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -159,6 +160,40 @@ func TestTheEndOfContextEndsTheCall(t *testing.T) {
 			}
 			if _, err := sender.SendEmail(t.Context(), workspace, email(2)); err != nil {
 				t.Errorf("the next message: %v", err)
+			}
+		})
+	}
+}
+
+// halted is the ctx of a process that was stopped and goes on: its deadline has
+// passed, and no timer has had the time to say so.
+type halted struct {
+	context.Context
+	now atomic.Bool
+}
+
+func (c *halted) Deadline() (time.Time, bool) {
+	if c.now.Load() {
+		return time.Unix(1, 0), true
+	}
+	return time.Now().Add(time.Minute), true // sooner than the sender's own
+}
+
+func TestAProcessThatWasHaltedHandsNothingOver(t *testing.T) {
+	t.Parallel()
+	for _, at := range []point{atEHLO, atMAIL, atDATA} {
+		t.Run(string(at), func(t *testing.T) {
+			t.Parallel()
+			ctx := &halted{Context: t.Context()}
+			s := startSink(t, &sink{fault: func(now point) kind {
+				if now == at {
+					ctx.now.Store(true)
+				}
+				return none
+			}})
+			_, err := newSender(t, s).SendEmail(ctx, workspace, email(1))
+			if messaging.ClassOf(err) != messaging.FailureRetryable || !errors.Is(err, context.DeadlineExceeded) || len(s.truth()) != 0 {
+				t.Errorf("the server took %d messages; got %v", len(s.truth()), err)
 			}
 		})
 	}

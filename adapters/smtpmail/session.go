@@ -61,7 +61,7 @@ func (s *session) introduce(ctx context.Context) error {
 			return err
 		}
 	}
-	s.arm(s.config.Timeouts.Command)
+	s.arm(ctx, s.config.Timeouts.Command)
 	if err := s.expect(ctx, phaseBanner, 220); err != nil {
 		return err
 	}
@@ -77,10 +77,15 @@ func (s *session) introduce(ctx context.Context) error {
 	return s.signIn(ctx)
 }
 
-// arm gives the next phase its deadline. What is left of the former one's is
-// forgotten.
-func (s *session) arm(d time.Duration) {
-	_ = s.conn.SetDeadline(engage.SystemClock{}.Now().Add(d))
+// arm gives the next phase its deadline, which is never behind that of ctx: the
+// first word of a process that was halted must not be the one that it was about to
+// say. What is left of the former phase's is forgotten.
+func (s *session) arm(ctx context.Context, d time.Duration) {
+	deadline := engage.SystemClock{}.Now().Add(d)
+	if end, ok := ctx.Deadline(); ok && end.Before(deadline) {
+		deadline = end
+	}
+	_ = s.conn.SetDeadline(deadline)
 }
 
 // abort closes the connection without a word. It may be called from any
@@ -89,7 +94,7 @@ func (s *session) abort() { _ = s.raw.Close() }
 
 // quit says goodbye and closes.
 func (s *session) quit() {
-	s.arm(s.config.Timeouts.Quit)
+	s.arm(context.Background(), s.config.Timeouts.Quit)
 	if _, err := s.conn.Write([]byte("QUIT\r\n")); err == nil {
 		_, _ = readReply(s.reader)
 	}
@@ -108,7 +113,11 @@ func broken(ctx context.Context, at phase, err error) *messaging.SendError {
 	if at == phaseFinal {
 		class = messaging.FailureUnknown
 	}
-	if cause := context.Cause(ctx); cause != nil {
+	cause := context.Cause(ctx)
+	if end, ok := ctx.Deadline(); cause == nil && ok && !(engage.SystemClock{}).Now().Before(end) {
+		cause = context.DeadlineExceeded // the connection noticed first
+	}
+	if cause != nil {
 		err = errors.Join(cause, err)
 	}
 	return &messaging.SendError{Class: class, Err: fmt.Errorf("%s: %w", at, err)}
@@ -120,7 +129,7 @@ func misconfigured(at phase, why string) *messaging.SendError {
 
 // command sends a line and reads its reply within one deadline.
 func (s *session) command(ctx context.Context, at phase, line string) (reply, error) {
-	s.arm(s.config.Timeouts.Command)
+	s.arm(ctx, s.config.Timeouts.Command)
 	if _, err := s.conn.Write([]byte(line + "\r\n")); err != nil {
 		return reply{}, broken(ctx, at, err)
 	}
@@ -182,7 +191,7 @@ func (s *session) upgrade(ctx context.Context) error {
 }
 
 func (s *session) startTLS(ctx context.Context) error {
-	s.arm(s.config.Timeouts.TLS)
+	s.arm(ctx, s.config.Timeouts.TLS)
 	conn := tls.Client(s.raw, s.config.TLSConfig)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return broken(ctx, phaseTLS, err)
