@@ -196,7 +196,7 @@ func (s *Store) take(ctx context.Context, db bun.IDB, lanes []lane) (rows []unnu
 		query.WriteString(`SELECT l.seq, w.part, l.workspace_id, l.ctid::text AS row_id FROM (VALUES ?) AS w (part, workspace_id) CROSS JOIN LATERAL (
 			SELECT l.seq, l.workspace_id, l.ctid FROM engage_log AS l
 			WHERE l.part = w.part AND l.pos IS NULL AND l.workspace_id = w.workspace_id::uuid ORDER BY l.seq LIMIT ?) AS l`)
-		args = []any{rowsOf(values), quantum}
+		args = []any{values.Rows(), quantum}
 	}
 	err = db.NewRaw(query.String(), args...).Scan(ctx, &rows)
 	slices.SortFunc(rows, func(a, b unnumbered) int { return cmp.Compare(a.Seq, b.Seq) })
@@ -238,8 +238,10 @@ func number(rows []unnumbered, locked []partition) []unnumbered {
 }
 
 // setPositions writes the positions of all rows in one statement. PostgreSQL is
-// told where the rows are: a join by key, which it plans from statistics that
-// can't keep up with a log, once read the whole table for each step.
+// told where the rows are, in a list: a join, by key or by place, is planned from
+// statistics that can't keep up with a log, and read all that waits in each step,
+// as the index over pos IS NULL would. The planner is not told how long the list
+// is: it would take a thousand places for dearer than the whole table.
 func (s *Store) setPositions(ctx context.Context, db bun.IDB, rows []unnumbered) error {
 	var result sql.Result
 	var err error
@@ -255,12 +257,12 @@ func (s *Store) setPositions(ctx context.Context, db bun.IDB, rows []unnumbered)
 		result, err = db.ExecContext(ctx, `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (seq BIGINT PATH '$[0]', pos BIGINT PATH '$[1]')) AS v
 			STRAIGHT_JOIN engage_log AS l ON l.seq = v.seq SET l.pos = v.pos`, string(list))
 	} else {
-		values := make(Tuples, len(rows))
+		values, places := make(Tuples, len(rows)), make([]string, len(rows))
 		for i, row := range rows {
-			values[i] = []any{row.Row, row.Seq, row.Pos}
+			values[i], places[i] = []any{row.Seq, row.Pos}, `"`+row.Row+`"`
 		}
-		result, err = db.ExecContext(ctx, `UPDATE engage_log AS l SET pos = v.pos FROM (VALUES ?) AS v (row_id, seq, pos)
-			WHERE l.ctid = v.row_id::tid AND l.seq = v.seq AND l.pos IS NULL`, rowsOf(values))
+		result, err = db.ExecContext(ctx, `UPDATE engage_log AS l SET pos = v.pos FROM (VALUES ?) AS v (seq, pos)
+			WHERE l.ctid = ANY((SELECT ?::tid[])::tid[]) AND l.seq = v.seq AND COALESCE(l.pos, 0) = 0`, values.Rows(), "{"+strings.Join(places, ",")+"}")
 	}
 	if n, err := affected(result, err); err != nil || n == int64(len(rows)) {
 		return err

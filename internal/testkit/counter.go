@@ -3,6 +3,7 @@ package testkit
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -105,11 +106,11 @@ func (c *Counter) Tally() Tally {
 	defer c.mu.Unlock()
 	var t Tally
 	for _, r := range c.ran {
-		switch verb(r.statement) {
-		case "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE":
+		switch verb := verb(r.statement); {
+		case verb == "BEGIN" || verb == "COMMIT" || verb == "ROLLBACK" || verb == "SAVEPOINT" || verb == "RELEASE":
 			t.Control++
 			continue
-		case "INSERT", "UPDATE", "DELETE":
+		case verb == "UPDATE" || writes.MatchString(r.statement):
 			t.Rows.Written += r.rows
 		default:
 			t.Rows.Read += r.rows
@@ -118,6 +119,9 @@ func (c *Counter) Tally() Tally {
 	}
 	return t
 }
+
+// writes finds what a statement writes, perhaps behind a WITH.
+var writes = regexp.MustCompile("(?:INSERT INTO|DELETE FROM|UPDATE) [\"`]?engage_")
 
 // verb is what a statement begins with.
 func verb(statement string) string {

@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -16,6 +17,8 @@ type Plans struct {
 	// AsLarge plans small tables of PostgreSQL as large ones: without sequential
 	// scans.
 	AsLarge bool
+	// Name is what the file in testdata begins with; "": "plans".
+	Name string
 
 	db   *Database
 	text strings.Builder
@@ -39,7 +42,7 @@ func (p *Plans) Add(t testing.TB, call string, statements []string) {
 // Compare compares the plans with the file in testdata, or rewrites it.
 func (p *Plans) Compare(t testing.TB, update bool) {
 	t.Helper()
-	Golden(t, update, "plans_"+p.db.Name+".txt", p.text.String())
+	Golden(t, update, cmp.Or(p.Name, "plans")+"_"+p.db.Name+".txt", p.text.String())
 }
 
 // literals are what differs from run to run.

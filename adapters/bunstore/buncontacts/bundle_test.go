@@ -123,20 +123,19 @@ func (b *testBundle) in(t *testing.T, fn func(ctx context.Context) error) {
 // errUndo rolls back what a call did, so that the next one finds the bundle.
 var errUndo = &engage.Error{Code: engage.Internal, Op: "undo"}
 
-// statements answers what a call runs within a transaction that is rolled back.
-func (b *testBundle) statements(t *testing.T, call func(ctx context.Context) error) []string {
+// ran answers what a call runs within a transaction that is rolled back.
+func (b *testBundle) ran(t *testing.T, call func(ctx context.Context) error) (statements []string, tally testkit.Tally) {
 	t.Helper()
-	var ran []string
 	err := b.store.InTx(t.Context(), b.ws, func(ctx context.Context) error {
 		b.db.Count.Reset()
 		if err := call(ctx); err != nil {
 			return err
 		}
-		ran = b.db.Count.Statements()
+		statements, tally = b.db.Count.Statements(), b.db.Count.Tally()
 		return errUndo
 	})
 	if err != error(errUndo) { //nolint:errorlint // the very value
 		t.Fatalf("the call failed: %v", err)
 	}
-	return ran
+	return statements, tally
 }

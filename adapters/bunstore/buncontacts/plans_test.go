@@ -2,17 +2,8 @@ package buncontacts_test
 
 import (
 	"context"
-	"database/sql"
 	"flag"
-	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
-	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
-	"github.com/uptrace/bun"
 
 	"github.com/go-engage/engage"
 	"github.com/go-engage/engage/contacts"
@@ -21,7 +12,7 @@ import (
 	"github.com/go-engage/engage/internal/testkit"
 )
 
-var update = flag.Bool("update", false, "rewrite the plans in testdata")
+var update = flag.Bool("update", false, "rewrite the goldens in testdata")
 
 // TestHotStatementsAreReadByAnIndex compares how each database would run the
 // statements that grow with its tables, with many items, against testdata. On
@@ -31,27 +22,13 @@ func TestHotStatementsAreReadByAnIndex(t *testing.T) {
 	testkit.Each(t, func(t *testing.T, db *testkit.Database) {
 		b := setup(t, db)
 		b.settle(t)
-		var got strings.Builder
+		plans := testkit.NewPlans(db)
+		plans.AsLarge = true
 		for _, hot := range b.hotCalls(t) {
-			for i, statement := range b.statements(t, hot.call) {
-				if isPlanned(statement) {
-					fmt.Fprintf(&got, "== %s, %d\n%s\n", hot.name, i+1, b.plan(t, statement))
-				}
-			}
+			statements, _ := b.ran(t, hot.call)
+			plans.Add(t, hot.name, statements)
 		}
-		golden := filepath.Join("testdata", "plans_"+db.Name+".txt")
-		if *update {
-			if err := os.WriteFile(golden, []byte(got.String()), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got.String()); diff != "" {
-			t.Errorf("-want +got, rewrite with -update:\n%s", diff)
-		}
+		plans.Compare(t, *update)
 	})
 }
 
@@ -147,85 +124,4 @@ func (b *testBundle) hotCalls(t *testing.T) []hotCall {
 			return ignore(b.Timeline.List(ctx, b.ws, timeline.Query{Contacts: ids[:1], PageRequest: page}))
 		}},
 	}
-}
-
-// isPlanned leaves out savepoints, and inserts of rows, which have no plan but
-// on PostgreSQL.
-func isPlanned(statement string) bool {
-	verb, _, _ := strings.Cut(statement, " ")
-	return verb == "SELECT" || verb == "DELETE" || verb == "WITH"
-}
-
-// literals are what differs from run to run.
-var literals = []struct {
-	pattern *regexp.Regexp
-	name    string
-}{
-	{regexp.MustCompile(`ANY \('\{[^']*\}'::\w+(\[\])?\)`), "ANY (…)"},
-	{regexp.MustCompile(`'(?:[^']|'')*'::[a-z]+(?: with time zone)?(?:\[\])?`), "?"},
-	{regexp.MustCompile(`'(?:[^']|'')*'`), "?"},
-}
-
-// plan is how the database would run a statement.
-func (b *testBundle) plan(t *testing.T, statement string) string {
-	t.Helper()
-	conn, err := b.db.Write.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close() //nolint:errcheck // nothing was written
-	explain := map[string]string{"sqlite": "EXPLAIN QUERY PLAN ", "postgres": "EXPLAIN (COSTS OFF) ", "mysql": "EXPLAIN "}[b.db.Name]
-	if b.db.Name == "postgres" {
-		if _, err := conn.ExecContext(t.Context(), "SET enable_seqscan = off"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	rows := explained(t, conn, explain+statement)
-	lines := make([]string, len(rows))
-	for i, row := range rows {
-		switch b.db.Name {
-		case "sqlite":
-			lines[i] = row["detail"]
-		case "postgres":
-			lines[i] = row["QUERY PLAN"]
-		default:
-			lines[i] = fmt.Sprintf("%s %s key=%s %s", row["table"], row["type"], row["key"], row["Extra"])
-		}
-		for _, l := range literals {
-			lines[i] = l.pattern.ReplaceAllString(lines[i], l.name)
-		}
-	}
-	return strings.TrimSpace(strings.Join(lines, "\n"))
-}
-
-func explained(t *testing.T, conn bun.Conn, query string) []map[string]string {
-	t.Helper()
-	rows, err := conn.Conn.QueryContext(t.Context(), query)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close() //nolint:errcheck // read to its end
-	columns, err := rows.Columns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []map[string]string
-	for rows.Next() {
-		values, pointers := make([]sql.NullString, len(columns)), make([]any, len(columns))
-		for i := range values {
-			pointers[i] = &values[i]
-		}
-		if err := rows.Scan(pointers...); err != nil {
-			t.Fatal(err)
-		}
-		row := map[string]string{}
-		for i, column := range columns {
-			row[column] = values[i].String
-		}
-		out = append(out, row)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return out
 }

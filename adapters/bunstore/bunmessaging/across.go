@@ -33,7 +33,7 @@ func (r *Messages) ClaimLostAcross(ctx context.Context, shard engage.Shard, now 
 }
 
 // claim locks rows that are due, in turns, and leases them.
-func (r *Messages) claim(ctx context.Context, op string, due *turns, shard engage.Shard, now time.Time, lease time.Duration, limit int) ([]messaging.MessageAcross, error) {
+func (r *Messages) claim(ctx context.Context, op string, due *bunstore.Turns[messageRow], shard engage.Shard, now time.Time, lease time.Duration, limit int) ([]messaging.MessageAcross, error) {
 	db, err := r.store.WriteShard(ctx, shard)
 	if err == nil {
 		err = checkBatch(op, limit)
@@ -41,7 +41,7 @@ func (r *Messages) claim(ctx context.Context, op string, due *turns, shard engag
 	if err != nil {
 		return nil, err
 	}
-	rows, err := due.take(ctx, db, shard, now, limit)
+	rows, err := due.Take(ctx, db, shard, now, limit)
 	if err != nil || len(rows) == 0 {
 		return nil, bunstore.MapError(ctx, op, "", err)
 	}
@@ -61,7 +61,7 @@ func (r *Messages) claim(ctx context.Context, op string, due *turns, shard engag
 	if r.store.Dialect() == bunstore.PostgreSQL { // which plans a long list in seconds, and VALUES in milliseconds
 		query = `UPDATE engage_messaging_messages AS m SET token = m.token + 1, claim_at = ?0
 			FROM (VALUES ?1) AS v (workspace_id, id) WHERE m.workspace_id = v.workspace_id::uuid AND m.id = v.id::uuid`
-		among = values(keys)
+		among = bunstore.Tuples(keys).Rows()
 	}
 	_, err = db.NewRaw(query, bunstore.Micros(engage.Instant(now.Add(lease))), among).Exec(ctx)
 	if err != nil {
@@ -121,7 +121,7 @@ func save(ctx context.Context, db bun.IDB, dialect bunstore.Dialect, rows []mess
 	if dialect == bunstore.PostgreSQL {
 		instant, uid = "::timestamptz", "::uuid"
 	}
-	all := make(values, len(rows))
+	all := make(bunstore.Tuples, len(rows))
 	for i, row := range rows {
 		all[i] = []any{
 			row.Workspace, row.ID, row.Token, row.State, row.Address, row.Attempts, row.Repeats,
@@ -133,7 +133,7 @@ func save(ctx context.Context, db bun.IDB, dialect bunstore.Dialect, rows []mess
 			to_reason, to_failure, to_code, to_provider_id, to_due_at, to_intended_at, to_settled_at) AS (VALUES ?2)
 		UPDATE engage_messaging_messages AS m SET`+moved+`FROM v
 		WHERE m.workspace_id = v.ws?1 AND m.id = v.msg?1 AND m.token = v.held
-		RETURNING workspace_id, id, token`, instant, uid, all).Scan(ctx, &stored)
+		RETURNING workspace_id, id, token`, instant, uid, all.Rows()).Scan(ctx, &stored)
 	return keysOf(stored), err
 }
 

@@ -15,8 +15,8 @@ import (
 // messaging.MessageRepositoryAcross.
 type Messages struct {
 	store   *bunstore.Store
-	planned *turns
-	lost    *turns
+	planned *bunstore.Turns[messageRow]
+	lost    *bunstore.Turns[messageRow]
 }
 
 var (
@@ -92,7 +92,12 @@ func (r messageRow) message() (messaging.Message, error) {
 
 // NewMessages makes the repository of a store.
 func NewMessages(store *bunstore.Store) *Messages {
-	due := func(state messaging.State) *turns { return &turns{state: state, last: map[engage.Shard]bunstore.UID{}} }
+	due := func(state messaging.State) *bunstore.Turns[messageRow] {
+		return bunstore.NewTurns(bunstore.Due{
+			Table: "engage_messaging_messages", Index: "engage_messaging_messages_state_claim_at_ix", Column: "claim_at",
+			State: "state", Value: bunstore.Text(state),
+		}, func(row messageRow) bunstore.UID { return row.Workspace })
+	}
 	return &Messages{store: store, planned: due(messaging.Planned), lost: due(messaging.Intended)}
 }
 

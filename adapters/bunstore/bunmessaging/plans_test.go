@@ -3,24 +3,16 @@ package bunmessaging_test
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"flag"
-	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
-	"strings"
 	"testing"
 	"time"
-
-	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/go-engage/engage"
 	"github.com/go-engage/engage/internal/testkit"
 )
 
-var update = flag.Bool("update", false, "rewrite the plans in testdata")
+var update = flag.Bool("update", false, "rewrite the goldens in testdata")
 
 // hot are the calls whose statements grow with the ledger unless an index serves
 // them.
@@ -36,30 +28,15 @@ func TestHotStatementsAreReadByAnIndex(t *testing.T) {
 	testkit.Each(t, func(t *testing.T, db *testkit.Database) {
 		b := setup(t, db)
 		b.settle(t)
-		var got strings.Builder
+		plans := testkit.NewPlans(db)
+		plans.AsLarge = true
 		for _, c := range b.calls() {
-			if !slices.Contains(hot, c.name) {
-				continue
-			}
-			for i, statement := range b.statements(t, c) {
-				if !strings.HasPrefix(statement, "UPDATE JSON_TABLE") && !strings.HasPrefix(statement, "SAVEPOINT") {
-					fmt.Fprintf(&got, "== %s, %d\n%s\n", c.name, i+1, b.plan(t, statement))
-				}
+			if slices.Contains(hot, c.name) {
+				statements, _ := b.ran(t, c)
+				plans.Add(t, c.name, statements)
 			}
 		}
-		golden := filepath.Join("testdata", "plans_"+db.Name+".txt")
-		if *update {
-			if err := os.WriteFile(golden, []byte(got.String()), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := gocmp.Diff(string(want), got.String()); diff != "" {
-			t.Errorf("-want +got, rewrite with -update:\n%s", diff)
-		}
+		plans.Compare(t, *update)
 	})
 }
 
@@ -79,72 +56,9 @@ func (b *testBundle) settle(t *testing.T) {
 	}
 	for _, c := range b.calls() {
 		if c.name == "messages are claimed" {
-			b.statements(t, c)
+			b.ran(t, c)
 		}
 	}
-}
-
-// literals are what differs from run to run.
-var literals = []struct {
-	pattern *regexp.Regexp
-	name    string
-}{
-	{regexp.MustCompile(`ANY \('\{[^']*\}'::\w+(\[\])?\)`), "ANY (…)"},
-	{regexp.MustCompile(`'(?:[^']|'')*'::[a-z]+(?: with time zone)?(?:\[\])?`), "?"},
-	{regexp.MustCompile(`'(?:[^']|'')*'`), "?"},
-	{regexp.MustCompile(`<union[0-9,.]+>`), "<union>"},
-}
-
-// plan is how the database would run a statement. MariaDB says it in a row for
-// each of the parts of a UNION, of which one is shown.
-func (b *testBundle) plan(t *testing.T, statement string) string {
-	t.Helper()
-	conn, err := b.db.Write.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close() //nolint:errcheck // nothing was written
-	if b.db.Name == "postgres" {
-		if _, err := conn.ExecContext(t.Context(), "SET enable_seqscan = off"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	explain := map[string]string{"sqlite": "EXPLAIN QUERY PLAN ", "postgres": "EXPLAIN (COSTS OFF) ", "mysql": "EXPLAIN "}[b.db.Name]
-	rows, err := conn.Conn.QueryContext(t.Context(), explain+statement)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close() //nolint:errcheck // read to its end
-	columns, err := rows.Columns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var lines []string
-	for rows.Next() {
-		values, pointers := make([]sql.NullString, len(columns)), make([]any, len(columns))
-		for i := range values {
-			pointers[i] = &values[i]
-		}
-		if err := rows.Scan(pointers...); err != nil {
-			t.Fatal(err)
-		}
-		row := map[string]string{}
-		for i, column := range columns {
-			row[column] = values[i].String
-		}
-		line := row["detail"] + row["QUERY PLAN"]
-		if b.db.Name == "mysql" {
-			line = fmt.Sprintf("%s %s key=%s %s", row["table"], row["type"], row["key"], row["Extra"])
-		}
-		for _, l := range literals {
-			line = l.pattern.ReplaceAllString(line, l.name)
-		}
-		lines = append(lines, line)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return strings.Join(slices.Compact(lines), "\n")
 }
 
 // A claim reads as many rows of the index as it takes and two for each workspace,

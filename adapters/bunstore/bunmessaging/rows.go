@@ -69,24 +69,3 @@ func page[Row, T any](
 	}
 	return bunstore.PageOf(rows, size, name, func(row Row) []byte { key := id(row); return key[:] }, item)
 }
-
-// values are rows behind a VALUES.
-type values [][]any
-
-// AppendQuery implements schema.QueryAppender.
-func (v values) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
-	for i, row := range v {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, '(')
-		for j, value := range row {
-			if j > 0 {
-				b = append(b, ',')
-			}
-			b = gen.Append(b, value)
-		}
-		b = append(b, ')')
-	}
-	return b, nil
-}

@@ -22,7 +22,7 @@ import (
 // segments.MembershipRepositoryAcross.
 type Members struct {
 	store *bunstore.Store
-	due   *turns
+	due   *bunstore.Turns[memberRow]
 }
 
 var (
@@ -66,7 +66,9 @@ func (r memberRow) membership() segments.Membership {
 
 // NewMembers makes the repository of a store.
 func NewMembers(store *bunstore.Store) *Members {
-	return &Members{store: store, due: &turns{last: map[engage.Shard]bunstore.UID{}}}
+	return &Members{store: store, due: bunstore.NewTurns(bunstore.Due{
+		Table: "engage_segments_members", Index: "engage_segments_members_due_at_ix", Column: "due_at",
+	}, func(row memberRow) bunstore.UID { return row.Workspace })}
 }
 
 // Add implements segments.MembershipRepository.
@@ -288,7 +290,7 @@ func (r *Members) ClaimDueAcross(ctx context.Context, shard engage.Shard, now ti
 	if err != nil {
 		return nil, err
 	}
-	rows, err := r.due.take(ctx, db, shard, now, min(limit, engage.MaxBatch))
+	rows, err := r.due.Take(ctx, db, shard, now, min(limit, engage.MaxBatch))
 	if err != nil || len(rows) == 0 {
 		return nil, bunstore.MapError(ctx, op, "", err)
 	}

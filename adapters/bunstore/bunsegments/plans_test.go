@@ -2,28 +2,21 @@ package bunsegments_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
-	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
-	"github.com/uptrace/bun"
 
 	"github.com/go-engage/engage"
 	"github.com/go-engage/engage/adapters/bunstore/bunsegments"
 	"github.com/go-engage/engage/contacts"
 	"github.com/go-engage/engage/internal/testkit"
 	"github.com/go-engage/engage/segments"
+	"github.com/go-engage/engage/segments/filter"
 	"github.com/go-engage/engage/segments/segmentstest"
 )
 
-var update = flag.Bool("update", false, "rewrite the plans in testdata")
+var update = flag.Bool("update", false, "rewrite the goldens in testdata")
 
 // tables are filled ports, of which the tests call those that grow.
 type tables struct {
@@ -32,6 +25,7 @@ type tables struct {
 	ids     engage.IDSource
 	ws      engage.WorkspaceID
 	segment segments.ID
+	stored  []segments.Segment
 	people  []contacts.ID
 	facts   []segments.Fact
 	members []segments.Membership
@@ -63,7 +57,24 @@ func fill(t *testing.T, db *testkit.Database) *tables {
 			}
 		}
 	}
-	analyze := map[string][]string{"sqlite": {"ANALYZE"}, "postgres": {"ANALYZE"}, "mysql": {"ANALYZE TABLE engage_segments_facts", "ANALYZE TABLE engage_segments_members"}}
+	for range 100 {
+		where := filter.New(filter.All{})
+		b.stored = append(b.stored, segments.Segment{
+			ID: segments.ID(b.ids.NewID()), Name: "s", Filter: where, Hash: where.Hash(), State: segments.Active, Revision: 1, CreatedAt: testkit.Start, UpdatedAt: testkit.Start, Version: 1,
+		})
+	}
+	err := b.Tx.InTx(t.Context(), b.ws, func(ctx context.Context) error {
+		for _, s := range b.stored {
+			if err := b.Segments.Insert(ctx, b.ws, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	analyze := map[string][]string{"sqlite": {"ANALYZE"}, "postgres": {"ANALYZE"}, "mysql": {"ANALYZE TABLE engage_segments", "ANALYZE TABLE engage_segments_facts", "ANALYZE TABLE engage_segments_members"}}
 	for _, statement := range analyze[db.Name] {
 		if _, err := db.Write.Exec(statement); err != nil {
 			t.Fatal(err)
@@ -74,14 +85,11 @@ func fill(t *testing.T, db *testkit.Database) *tables {
 
 type hotCall struct {
 	name  string
-	want  map[string]int // statements, where not one each
 	call  func(ctx context.Context) error
 	shard bool
 }
 
 func (b *tables) hotCalls() []hotCall {
-	three := map[string]int{"sqlite": 3, "postgres": 3}
-	twice := map[string]int{"sqlite": 2, "postgres": 2, "mysql": 2}
 	names := []string{"e1", "e2", "e3"}
 	few := b.people[:10]
 	page := engage.PageRequest{Limit: 10}
@@ -98,16 +106,18 @@ func (b *tables) hotCalls() []hotCall {
 	}
 	ignore := func(_ any, err error) error { return err }
 	return []hotCall{
+		{name: "Segments.Lock", call: func(ctx context.Context) error { return ignore(b.Segments.Lock(ctx, b.ws)) }},
+		{name: "Segments.Update of 100", call: func(ctx context.Context) error { return b.Segments.Update(ctx, b.ws, b.stored) }},
 		{name: "Facts.Add", call: func(ctx context.Context) error { return b.Facts.Add(ctx, b.ws, b.facts) }},
 		{name: "Facts.Get of many", call: func(ctx context.Context) error { return ignore(b.Facts.Get(ctx, b.ws, b.people, names)) }},
 		{name: "Facts.Get of few", call: func(ctx context.Context) error { return ignore(b.Facts.Get(ctx, b.ws, few, names)) }},
-		{name: "Facts.Move", want: map[string]int{"sqlite": 3, "postgres": 3, "mysql": 3}, call: func(ctx context.Context) error {
+		{name: "Facts.Move", call: func(ctx context.Context) error {
 			return b.Facts.Move(ctx, b.ws, []contacts.Absorption{{Absorbed: few[0], Survivor: few[1]}, {Absorbed: few[2], Survivor: few[3]}})
 		}},
 		{name: "Facts.Forget", call: func(ctx context.Context) error { return b.Facts.Forget(ctx, b.ws, few) }},
 		{name: "Facts.Reset", call: func(ctx context.Context) error { return ignore(b.Facts.Reset(ctx, b.ws, segments.Facts, 100)) }},
-		{name: "Members.Add", want: three, call: func(ctx context.Context) error { return b.Members.Add(ctx, b.ws, added) }},
-		{name: "Members.Save", want: twice, call: func(ctx context.Context) error { return b.Members.Save(ctx, b.ws, silenced) }},
+		{name: "Members.Add", call: func(ctx context.Context) error { return b.Members.Add(ctx, b.ws, added) }},
+		{name: "Members.Save", call: func(ctx context.Context) error { return b.Members.Save(ctx, b.ws, silenced) }},
 		{name: "Members.Lock of many", call: func(ctx context.Context) error {
 			return ignore(b.Members.Lock(ctx, b.ws, []segments.ID{b.segment, {1}}, b.people))
 		}},
@@ -118,18 +128,17 @@ func (b *tables) hotCalls() []hotCall {
 		{name: "Members.Members", call: func(ctx context.Context) error { return ignore(b.Members.Members(ctx, b.ws, b.segment, 1, page)) }},
 		{name: "Members.Count", call: func(ctx context.Context) error { return ignore(b.Members.Count(ctx, b.ws, b.segment, 1)) }},
 		{name: "Members.Forget", call: func(ctx context.Context) error { return b.Members.Forget(ctx, b.ws, few) }},
-		{name: "Members.Discard", want: twice, call: func(ctx context.Context) error {
+		{name: "Members.Discard", call: func(ctx context.Context) error {
 			return ignore(b.Members.Discard(ctx, b.ws, []segments.Purge{{SegmentID: segments.ID{1}}, {SegmentID: b.segment, Keep: 2}}, 100))
 		}},
-		{name: "ClaimDueAcross", want: map[string]int{"sqlite": 3, "postgres": 3, "mysql": 3}, shard: true, call: func(ctx context.Context) error {
+		{name: "ClaimDueAcross", shard: true, call: func(ctx context.Context) error {
 			return ignore(b.Due.ClaimDueAcross(ctx, engage.DefaultShard, testkit.Start.Add(day), day, 100))
 		}},
 	}
 }
 
-// statements runs a call in a transaction that is rolled back, and answers what
-// it ran.
-func (b *tables) statements(t *testing.T, c hotCall) (ran []string) {
+// ran runs a call in a transaction that is rolled back, and answers what it ran.
+func (b *tables) ran(t *testing.T, c hotCall) (statements []string, tally testkit.Tally) {
 	t.Helper()
 	undo := errors.New("undo")
 	work := func(ctx context.Context) error {
@@ -137,7 +146,7 @@ func (b *tables) statements(t *testing.T, c hotCall) (ran []string) {
 		if err := c.call(ctx); err != nil {
 			return err
 		}
-		ran = b.db.Count.Statements()
+		statements, tally = b.db.Count.Statements(), b.db.Count.Tally()
 		return undo
 	}
 	var err error
@@ -149,115 +158,24 @@ func (b *tables) statements(t *testing.T, c hotCall) (ran []string) {
 	if !errors.Is(err, undo) {
 		t.Fatalf("%s failed: %v", c.name, err)
 	}
-	return ran
+	return statements, tally
 }
 
-// TestHotStatementsAreReadByAnIndex compares how each database would run the
-// statements that grow with its tables, with many items, against testdata, and
-// how many there are. On PostgreSQL sequential scans are off, so that small
-// tables plan as large ones.
-func TestHotStatementsAreReadByAnIndex(t *testing.T) {
+// TestHotCallsKeepTheirPlansAndBudgets compares what the calls run that grow with
+// the tables, with many items, and how the database would run it, against
+// testdata. On PostgreSQL sequential scans are off, so that small tables plan as
+// large ones.
+func TestHotCallsKeepTheirPlansAndBudgets(t *testing.T) {
 	t.Parallel()
 	testkit.Each(t, func(t *testing.T, db *testkit.Database) {
-		b := fill(t, db)
-		var got strings.Builder
+		b, plans, budgets := fill(t, db), testkit.NewPlans(db), testkit.NewBudgets(db, engage.MaxBatch)
+		plans.AsLarge = true
 		for _, hot := range b.hotCalls() {
-			ran := b.statements(t, hot)
-			if want := max(1, hot.want[db.Name]); len(ran) != want {
-				t.Errorf("%s: %d statements, want %d: %.200q", hot.name, len(ran), want, ran)
-			}
-			for i, statement := range ran {
-				if verb, _, _ := strings.Cut(strings.TrimLeft(statement, "("), " "); verb == "SELECT" || verb == "DELETE" || verb == "WITH" {
-					fmt.Fprintf(&got, "== %s, %d\n%s\n", hot.name, i+1, b.plan(t, statement))
-				}
-			}
+			statements, tally := b.ran(t, hot)
+			plans.Add(t, hot.name, statements)
+			budgets.Add(hot.name, tally)
 		}
-		golden := filepath.Join("testdata", "plans_"+db.Name+".txt")
-		if *update {
-			if err := os.WriteFile(golden, []byte(got.String()), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got.String()); diff != "" {
-			t.Errorf("-want +got, rewrite with -update:\n%s", diff)
-		}
+		plans.Compare(t, *update)
+		budgets.Compare(t, *update)
 	})
-}
-
-// literals are what differs from run to run.
-var literals = []struct {
-	pattern *regexp.Regexp
-	name    string
-}{
-	{regexp.MustCompile(`ANY \('\{[^']*\}'::\w+(\[\])?\)`), "ANY (…)"},
-	{regexp.MustCompile(`'(?:[^']|'')*'::[a-z]+(?: with time zone)?(?:\[\])?`), "?"},
-	{regexp.MustCompile(`'(?:[^']|'')*'`), "?"},
-}
-
-// plan is how the database would run a statement.
-func (b *tables) plan(t *testing.T, statement string) string {
-	t.Helper()
-	conn, err := b.db.Write.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close() //nolint:errcheck // nothing was written
-	explain := map[string]string{"sqlite": "EXPLAIN QUERY PLAN ", "postgres": "EXPLAIN (COSTS OFF) ", "mysql": "EXPLAIN "}[b.db.Name]
-	if b.db.Name == "postgres" {
-		if _, err := conn.ExecContext(t.Context(), "SET enable_seqscan = off"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	rows := explained(t, conn, explain+statement)
-	lines := make([]string, len(rows))
-	for i, row := range rows {
-		switch b.db.Name {
-		case "sqlite":
-			lines[i] = row["detail"]
-		case "postgres":
-			lines[i] = row["QUERY PLAN"]
-		default:
-			lines[i] = fmt.Sprintf("%s %s key=%s %s", row["table"], row["type"], row["key"], row["Extra"])
-		}
-		for _, l := range literals {
-			lines[i] = l.pattern.ReplaceAllString(lines[i], l.name)
-		}
-	}
-	return strings.TrimSpace(strings.Join(lines, "\n"))
-}
-
-func explained(t *testing.T, conn bun.Conn, query string) []map[string]string {
-	t.Helper()
-	rows, err := conn.Conn.QueryContext(t.Context(), query)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close() //nolint:errcheck // read to its end
-	columns, err := rows.Columns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []map[string]string
-	for rows.Next() {
-		values, pointers := make([]sql.NullString, len(columns)), make([]any, len(columns))
-		for i := range values {
-			pointers[i] = &values[i]
-		}
-		if err := rows.Scan(pointers...); err != nil {
-			t.Fatal(err)
-		}
-		row := map[string]string{}
-		for i, column := range columns {
-			row[column] = values[i].String
-		}
-		out = append(out, row)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return out
 }
