@@ -25,7 +25,7 @@ type SettingDefinition struct {
 // Setting is a value that a workspace set.
 type Setting struct {
 	Key       string
-	Value     attribute.Value // JSON of at most attribute.MaxValueBytes
+	Value     attribute.Value // JSON of at most attribute.MaxValueBytes; never the zero Value
 	UpdatedAt time.Time
 	Version   engage.Version // 0: the default
 }
