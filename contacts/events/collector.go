@@ -18,8 +18,9 @@ type Collector struct {
 
 	mu      sync.Mutex
 	running int
-	bytes   int           // of the calls that are taken and not answered
-	pace    time.Duration // that the last transaction took for a call
+	rows    int           // of the calls that are taken and not answered
+	bytes   int           // of the same
+	took    time.Duration // the last transaction
 	stats   CollectorStats
 }
 
@@ -29,8 +30,8 @@ type CollectorStats struct {
 	Events       int64 // events of them that were written or found to be there
 	Transactions int64
 	Refused      int64 // calls refused because the queue was full
-	Waiting      int   // calls in the queue now
-	Bytes        int   // of the events of all calls that are not answered yet, about
+	Waiting      int   // events of calls that are not answered yet
+	Bytes        int   // of the same, about
 }
 
 type call struct {
@@ -63,14 +64,16 @@ func (c *Collector) Stats() CollectorStats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	stats := c.stats
-	stats.Waiting, stats.Bytes = len(c.calls), c.bytes
+	stats.Waiting, stats.Bytes = c.rows, c.bytes
 	return stats
 }
 
 // Append hands events over, at most engage.MaxBatch, and answers after their
 // commit, as Service.Append does. ctx must carry no transaction. Without a Run
-// it answers ErrUnavailable; with a full queue, of 4,096 calls or 32 MiB,
-// ErrResourceExhausted around an *OverloadError, and nothing was taken. When ctx ends first, the events may or may not be written: send
+// it answers ErrUnavailable; with a full queue ErrResourceExhausted around an
+// *OverloadError, and nothing was taken: it is full with 4,096 calls, 32 MiB, or
+// more than a batch that will not be written within 200 ms, for a caller who
+// waits is better told to come later. When ctx ends first, the events may or may not be written: send
 // them again under the same message ids.
 func (c *Collector) Append(ctx context.Context, ws engage.WorkspaceID, inputs ...Input) ([]Appended, error) {
 	const op = "events.Collector"
@@ -109,18 +112,21 @@ func (c *Collector) enqueue(op string, waiting *call) error {
 	if c.running == 0 {
 		return &engage.Error{Code: engage.Unavailable, Op: op, Entity: "no Run takes events"}
 	}
+	// How long what waits will take, at the pace of the last transaction.
+	wait := c.took * time.Duration(c.rows) / collectRows
+	late := c.rows > collectRows && wait > collectWait
 	// A call that is larger than the queue is taken when it is alone.
-	if c.bytes == 0 || c.bytes+waiting.bytes <= collectQueueBytes {
+	if !late && (c.rows == 0 || c.bytes+waiting.bytes <= collectQueueBytes) {
 		select {
 		case c.calls <- waiting:
+			c.rows += len(waiting.events)
 			c.bytes += waiting.bytes
 			return nil
 		default:
 		}
 	}
 	c.stats.Refused++
-	// At the pace of the last transaction, what waits is written by then.
-	after := min(max(c.pace*time.Duration(len(c.calls)), minRetryAfter), maxRetryAfter)
+	after := min(max(wait, minRetryAfter), maxRetryAfter)
 	return &engage.Error{Code: engage.ResourceExhausted, Op: op, Err: &OverloadError{RetryAfter: after}}
 }
 
@@ -211,9 +217,10 @@ func (c *Collector) commit(ctx context.Context, batch []*call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stats.Transactions++
-	c.pace = c.events.rt.Clock.Now().Sub(began) / time.Duration(len(batch))
+	c.took = c.events.rt.Clock.Now().Sub(began)
 	for _, one := range batch {
 		c.stats.Calls++
+		c.rows -= len(one.events)
 		c.bytes -= one.bytes
 		c.stats.Events += int64(len(one.appended))
 		close(one.done)

@@ -216,8 +216,8 @@ func TestCollector(t *testing.T) {
 			b.same(b.collector.Stats().Bytes, 0)
 			b.stop()
 		}},
-		{"asks for patience by the pace of its last transaction", func(b *collectorBundle) {
-			slow := &paced{Transactor: b.store, clock: b.clock, takes: 5 * time.Millisecond}
+		{"refuses those who would wait long at the pace of its last transaction", func(b *collectorBundle) {
+			slow := &paced{Transactor: b.store, clock: b.clock, takes: 2 * time.Second}
 			b.deps.Runtime.Tx = slow
 			b.configure()
 			b.collector = events.NewCollector(b.service)
@@ -226,16 +226,20 @@ func TestCollector(t *testing.T) {
 			b.callers.Wait()
 			b.no(first.err)
 			slow.open = make(chan struct{})
-			for b.collector.Stats().Refused == 0 {
+			taken := 0
+			for ; b.collector.Stats().Refused == 0; taken++ {
 				b.call(b.ws, b.did("queued", ""))
 				synctest.Wait()
 			}
+			// A batch may always wait, and the call that comes behind it.
+			b.same(taken-1, 1001)
+			b.same(b.collector.Stats().Waiting, 1001)
 			_, err := b.collector.Append(b.ctx, b.ws, b.did("refused", ""))
 			overload, ok := errors.AsType[*events.OverloadError](err)
-			// 5 ms for each of the calls that wait.
-			b.same(ok && overload.RetryAfter == time.Duration(b.collector.Stats().Waiting)*5*time.Millisecond && overload.RetryAfter > time.Second, true)
+			b.same(ok && overload.RetryAfter == 2002*time.Millisecond, true)
 			close(slow.open)
 			b.callers.Wait()
+			b.same(len(b.stored(b.ws)), 1002)
 			b.stop()
 		}},
 		{"loses nothing that it accepted when it is stopped", func(b *collectorBundle) {

@@ -9,8 +9,8 @@ import (
 // to write than it may hold. Nothing of the call was taken. Edges answer 429 or
 // 503 with Retry-After.
 type OverloadError struct {
-	// RetryAfter is when the queue that stands now will be written, by the pace
-	// of the last transaction; from 1 to 30 s.
+	// RetryAfter is the time in which what waits will be written, at the pace of
+	// the last transaction; from 1 to 30 s.
 	RetryAfter time.Duration
 }
 

@@ -19,11 +19,14 @@ const (
 	// collectQueue is how many calls wait in front of a Collector before it
 	// refuses more.
 	collectQueue = 4096
+	// collectWait is how long what waits may take to write before a Collector
+	// refuses more: callers are edges, whose clients wait.
+	collectWait = 200 * time.Millisecond
 	// collectQueueBytes bounds the events that are taken and not yet written: with
 	// their parsed properties they fill about three times as much memory.
 	collectQueueBytes = 32 << 20
-	// Whoever was refused is asked to come again after minRetryAfter at least: a
-	// full queue is seconds of work.
+	// Whoever was refused is asked to come again after minRetryAfter at least, the
+	// smallest that Retry-After can say.
 	minRetryAfter = time.Second
 	maxRetryAfter = 30 * time.Second
 )
