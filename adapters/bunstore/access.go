@@ -11,7 +11,11 @@ import (
 // when it is on the workspace's database, else the read pool. The zero workspace
 // answers ErrInvalid, the ctx of a finished transaction ErrFailedPrecondition.
 func (s *Store) Read(ctx context.Context, ws engage.WorkspaceID) (bun.IDB, error) {
-	d, err := s.databaseOf(ctx, ws)
+	var d *database
+	err := s.whenSettled(ctx, func() (err error) {
+		d, err = s.databaseOf(ctx, ws, false)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +86,7 @@ func (s *Store) readOf(ctx context.Context, d *database) (bun.IDB, error) {
 
 // writer checks what every write and publication of a workspace needs.
 func (s *Store) writer(ctx context.Context, op string, ws engage.WorkspaceID) (scope, error) {
-	d, err := s.databaseOf(ctx, ws)
+	d, err := s.databaseOf(ctx, ws, innermost(ctx) != nil)
 	if err != nil {
 		return scope{}, err
 	}
@@ -96,6 +100,8 @@ func (s *Store) writer(ctx context.Context, op string, ws engage.WorkspaceID) (s
 		return scope{}, precondition(op, "the transaction is another workspace's")
 	case sc.t.db != d:
 		return scope{}, precondition(op, "the transaction is on another database")
+	case sc.l.workspace.IsZero():
+		return sc, s.admit(ctx, sc.t, ws, false)
 	}
 	return sc, nil
 }

@@ -215,6 +215,9 @@ func (l *Log) Read(ctx context.Context, shard engage.Shard, partition engage.Par
 		if err != nil {
 			return nil, &engage.Error{Code: engage.Internal, Op: op, Entity: engage.SliceID(row.ID).String(), Err: err}
 		}
+		if l.s.databases[shard].left(engage.WorkspaceID(row.Workspace)) {
+			events = nil // consumed here before it left; a consumer that is new can't do anything for it here
+		}
 		read[i] = engage.Slice{
 			ID: engage.SliceID(row.ID), Workspace: engage.WorkspaceID(row.Workspace), Partition: partition,
 			Position: engage.Position(row.Pos), Events: events,

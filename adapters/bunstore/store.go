@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/go-engage/engage"
 	"github.com/uptrace/bun"
@@ -22,12 +24,16 @@ type Config struct {
 	Read *bun.DB
 	// Shard is the name of that database; "": engage.DefaultShard.
 	Shard engage.Shard
-	// More are further databases, of the same dialect. With them, Resolve is
-	// required.
+	// More are further databases, of the same dialect. With them, Resolve or
+	// Placement is required.
 	More []Database
-	// Resolve answers the database that a workspace lives on. It is called often
-	// and should answer from memory. nil: every workspace is on Shard.
+	// Resolve answers the database that a workspace lives on, for hosts that know
+	// it and never change it. It is called often and should answer from memory.
+	// nil, without a Placement: every workspace is on Shard.
 	Resolve func(ctx context.Context, ws engage.WorkspaceID) (engage.Shard, error)
+	// Placement keeps the places of workspaces in a table instead, and lets them
+	// move. nil: they stay where Resolve says.
+	Placement *Placement
 
 	// Schema is the PostgreSQL schema that the tables are in. It must be the
 	// first of the search_path of every connection, which Open verifies. "":
@@ -60,6 +66,7 @@ type Store struct {
 	shards    []engage.Shard
 	only      *database // of an installation with one
 	resolve   func(ctx context.Context, ws engage.WorkspaceID) (engage.Shard, error)
+	placer    *placer // nil without a Placement
 	schema    string
 
 	clock  engage.Clock
@@ -69,6 +76,8 @@ type Store struct {
 
 	sequencer *engage.Loop
 	pruner    *engage.Loop
+	mover     *engage.Loop              // nil without a Placement
+	looked    atomic.Pointer[time.Time] // when the mover did last
 
 	wakeM sync.Mutex
 	wakes []func()
@@ -85,6 +94,7 @@ type database struct {
 	polls     *conn // for workers that look for work outside a transaction
 	txOptions *sql.TxOptions
 	spoils    bool // a statement that fails spoils its transaction, up to a savepoint
+	fences    atomic.Pointer[fences]
 }
 
 var (
@@ -110,8 +120,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if len(databases) == 0 {
 		faults.Add("write", "required", "a *bun.DB is required")
 	}
-	if len(databases) > 1 && cfg.Resolve == nil {
-		faults.Add("resolve", "required", "with more than one database, Resolve says which is a workspace's")
+	if len(databases) > 1 && cfg.Resolve == nil && cfg.Placement == nil {
+		faults.Add("resolve", "required", "with more than one database, Resolve or Placement says which is a workspace's")
 	}
 	for i, given := range databases {
 		path := fmt.Sprintf("databases[%d]", i)
@@ -121,10 +131,11 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 			}
 		}
 	}
+	s.place(cfg, &faults)
 	if err := faults.Err(op, ""); err != nil {
 		return nil, err
 	}
-	if len(s.shards) == 1 && cfg.Resolve == nil {
+	if len(s.shards) == 1 && cfg.Resolve == nil && cfg.Placement == nil {
 		s.only = s.databases[s.shards[0]]
 	}
 	return s, nil
@@ -196,13 +207,19 @@ func (s *Store) add(path string, given Database, faults *engage.Faults) *databas
 }
 
 // Workers are the store's background work: the sequencer, which makes what was
-// published readable (SQLite needs none), and the pruner. Run them in at least
-// one process.
+// published readable (SQLite needs none), the pruner, and with a Placement the
+// mover, which finishes moves whose process died. Run them in at least one
+// process.
 func (s *Store) Workers() []engage.Worker {
-	if s.dialect == SQLite {
-		return []engage.Worker{s.pruner}
+	var workers []engage.Worker
+	if s.dialect != SQLite {
+		workers = append(workers, s.sequencer)
 	}
-	return []engage.Worker{s.sequencer, s.pruner}
+	workers = append(workers, s.pruner)
+	if s.placer != nil {
+		workers = append(workers, s.mover)
+	}
+	return workers
 }
 
 // Shards implements engage.Transactor.
@@ -217,14 +234,18 @@ func (s *Store) shard(shard engage.Shard) (*database, error) {
 	}
 }
 
-func (s *Store) databaseOf(ctx context.Context, ws engage.WorkspaceID) (*database, error) {
+// databaseOf answers the database of a workspace; a write places one that is new.
+func (s *Store) databaseOf(ctx context.Context, ws engage.WorkspaceID, write bool) (*database, error) {
 	if ws.IsZero() {
 		var faults engage.Faults
 		faults.Add("workspace", "required", "a workspace is required")
 		return nil, faults.Err("bunstore", "")
 	}
-	if s.only != nil {
+	switch {
+	case s.only != nil:
 		return s.only, nil
+	case s.placer != nil:
+		return s.placer.database(ctx, ws, write)
 	}
 	shard, err := s.resolve(ctx, ws)
 	if err != nil {

@@ -28,6 +28,10 @@ type tx struct {
 	levels int
 	doomed error // the conflict after which nothing of it may commit
 	over   bool
+	hosts  bool // the host began it, and will end it
+
+	fences *fences                             // of the database; nil: not read yet
+	placed map[engage.WorkspaceID]engage.Shard // for the first time, by this transaction
 
 	events []pending
 	hooks  []func()
@@ -86,12 +90,14 @@ func (t *tx) note(err error) {
 // InTx implements engage.Transactor.
 func (s *Store) InTx(ctx context.Context, ws engage.WorkspaceID, fn func(ctx context.Context) error) error {
 	const op = "bunstore.InTx"
-	d, err := s.databaseOf(ctx, ws)
-	if err != nil {
-		return err
-	}
 	sc, ok, err := s.joined(ctx)
+	if err == nil && !ok && s.placer != nil {
+		return s.beginAtHome(ctx, ws, fn)
+	}
+	d, fault := s.databaseOf(ctx, ws, true)
 	switch {
+	case fault != nil:
+		return fault
 	case err != nil:
 		return err
 	case !ok:
@@ -100,8 +106,41 @@ func (s *Store) InTx(ctx context.Context, ws engage.WorkspaceID, fn func(ctx con
 		return precondition(op, "the transaction is another workspace's")
 	case sc.t.db != d:
 		return precondition(op, "the transaction is on another database")
+	case sc.l.workspace.IsZero():
+		if err := s.admit(ctx, sc.t, ws, false); err != nil {
+			return err
+		}
 	}
 	return s.nest(ctx, sc, ws, fn)
+}
+
+// beginAtHome begins on the database that the workspace is on. Where it is no
+// longer, fn has not run when the transaction finds out, and the directory is
+// asked again.
+func (s *Store) beginAtHome(ctx context.Context, ws engage.WorkspaceID, fn func(ctx context.Context) error) error {
+	return s.placer.patiently(ctx, func() (refused bool, err error) {
+		ran := false
+		d, err := s.databaseOf(ctx, ws, true)
+		if err == nil {
+			err = s.begin(ctx, d, ws, func(ctx context.Context) error {
+				ran = true
+				return fn(ctx)
+			})
+		}
+		return !ran && errors.Is(err, errMoving), err
+	})
+}
+
+// whenSettled runs do, again while the workspace it asks for is on its way.
+// Within a transaction it does not wait: others may wait for that.
+func (s *Store) whenSettled(ctx context.Context, do func() error) error {
+	if s.placer == nil || innermost(ctx) != nil {
+		return do()
+	}
+	return s.placer.patiently(ctx, func() (refused bool, err error) {
+		err = do()
+		return errors.Is(err, errMoving), err
+	})
 }
 
 // InShard implements engage.Transactor.
@@ -195,7 +234,12 @@ func (s *Store) once(ctx context.Context, d *database, ws engage.WorkspaceID, fn
 		}
 	}()
 
-	err = fn(s.enter(ctx, t, t.cur))
+	if !ws.IsZero() {
+		err = s.admit(ctx, t, ws, true)
+	}
+	if err == nil {
+		err = fn(s.enter(ctx, t, t.cur))
+	}
 	t.note(err)
 	if err == nil && t.doomed == nil {
 		err = s.flush(ctx, t)
@@ -271,6 +315,7 @@ func (t *tx) keep(l *level) error {
 // undo takes back what a nested call did. When the database can't, nothing of
 // the transaction may commit.
 func (t *tx) undo(l *level) {
+	t.fences = nil // PostgreSQL gives the lock up that was taken behind the savepoint
 	clear(t.events[l.events:])
 	clear(t.hooks[l.hooks:])
 	t.events, t.hooks = t.events[:l.events], t.hooks[:l.hooks]
@@ -326,11 +371,11 @@ func precondition(op, why string) error {
 // ErrUnavailable and the host must roll back.
 func (s *Store) InHostTx(ctx context.Context, ws engage.WorkspaceID, hostTx any, fn func(ctx context.Context) error) (committed func(), err error) {
 	const op = "bunstore.InHostTx"
-	d, err := s.databaseOf(ctx, ws)
+	d, err := s.databaseOf(ctx, ws, true)
 	if err != nil {
 		return nil, err
 	}
-	t := &tx{db: d, ctx: ctx}
+	t := &tx{db: d, ctx: ctx, hosts: true}
 	switch host := hostTx.(type) {
 	case bun.Tx:
 		t.conn = &conn{IDB: host, gen: d.write.QueryGen(), direct: host, guard: guard{raw: host.Tx, t: t}}
@@ -347,6 +392,9 @@ func (s *Store) InHostTx(ctx context.Context, ws engage.WorkspaceID, hostTx any,
 	root := &level{workspace: ws}
 	t.cur = root
 	defer func() { t.over = true }()
+	if err := s.admit(ctx, t, ws, true); err != nil {
+		return nil, err
+	}
 	err = s.nest(s.enter(ctx, t, root), scope{t, root}, ws, fn)
 	if err == nil && t.doomed == nil {
 		err = s.flush(ctx, t)
