@@ -85,6 +85,9 @@ func (c *Collector) Append(ctx context.Context, ws engage.WorkspaceID, inputs ..
 		faults.Add("events", "too_many", "%d, at most %d", len(inputs), engage.MaxBatch)
 		return nil, faults.Err(op, "")
 	}
+	if err := c.overloaded(op); err != nil {
+		return nil, err // before the work of preparing what will not be taken
+	}
 	events, err := c.events.prepare(inputs)
 	if err != nil || len(events) == 0 {
 		return nil, err
@@ -112,11 +115,8 @@ func (c *Collector) enqueue(op string, waiting *call) error {
 	if c.running == 0 {
 		return &engage.Error{Code: engage.Unavailable, Op: op, Entity: "no Run takes events"}
 	}
-	// How long what waits will take, at the pace of the last transaction.
-	wait := c.took * time.Duration(c.rows) / collectRows
-	late := c.rows > collectRows && wait > collectWait
 	// A call that is larger than the queue is taken when it is alone.
-	if !late && (c.rows == 0 || c.bytes+waiting.bytes <= collectQueueBytes) {
+	if !c.late() && (c.rows == 0 || c.bytes+waiting.bytes <= collectQueueBytes) {
 		select {
 		case c.calls <- waiting:
 			c.rows += len(waiting.events)
@@ -125,8 +125,28 @@ func (c *Collector) enqueue(op string, waiting *call) error {
 		default:
 		}
 	}
+	return c.refuse(op)
+}
+
+// overloaded refuses a call whose callers would wait too long.
+func (c *Collector) overloaded(op string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running > 0 && c.late() {
+		return c.refuse(op)
+	}
+	return nil
+}
+
+// wait is how long what waits will take to write, at the pace of the last
+// transaction.
+func (c *Collector) wait() time.Duration { return c.took * time.Duration(c.rows) / collectRows }
+
+func (c *Collector) late() bool { return c.rows > collectRows && c.wait() > collectWait }
+
+func (c *Collector) refuse(op string) error {
 	c.stats.Refused++
-	after := min(max(wait, minRetryAfter), maxRetryAfter)
+	after := min(max(c.wait(), minRetryAfter), maxRetryAfter)
 	return &engage.Error{Code: engage.ResourceExhausted, Op: op, Err: &OverloadError{RetryAfter: after}}
 }
 
