@@ -47,6 +47,9 @@ var benchmarks = []benchmark{
 	{"consume", "domain events out of the log with a cursor (floor: reading the slices and moving a cursor by hand)", startConsume, 50_000},
 	{"seal", "secrets sealed under the workspace's newest data key (floor: reading its row and bare AES-256-GCM)", startSeal, 20_000},
 	{"open", "sealed secrets opened under a data key in the process (floor: bare AES-256-GCM)", startOpen, 200_000},
+	{"netguard", "8 KiB fetched over a kept connection through a policy (floor: a plain http.Client)", startNetguard(false), 20_000},
+	{"netguard-dial", "the same over a new connection each (floor: the same)", startNetguard(true), 5_000},
+	{"overload", "events accepted while ten times as many are offered as can be written (floor: that capacity)", startOverload, 100_000},
 }
 
 // line is one measurement, as -json prints it.
@@ -67,6 +70,7 @@ func main() {
 		store  = flag.String("store", "sqlite", "sqlite, postgres or mysql")
 		pairs  = flag.Int("pairs", 5, "pairs of measurements")
 		asJSON = flag.Bool("json", false, "print an object a pair")
+		units  = flag.Int("n", 0, "units a measurement; 0: what each benchmark takes")
 	)
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the process to a file")
 	flag.Parse()
@@ -94,6 +98,9 @@ func main() {
 		n := b.n
 		if *quick {
 			n = 2000
+		}
+		if *units > 0 {
+			n = *units
 		}
 		if err := measure(context.Background(), b, *store, n, *pairs, *asJSON); err != nil {
 			fmt.Fprintf(os.Stderr, "bench %s on %s: %v\n", b.name, *store, err)
