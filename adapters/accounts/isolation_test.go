@@ -86,7 +86,8 @@ func (b *testBundle) isolationCases() map[string]isolationCase {
 		"PutSetting": {call: func(ctx context.Context, t target) (int, error) {
 			return 1, ignore(s.PutSetting(ctx, t.ws, "brand", json.RawMessage("{}"), 0))
 		}},
-		"RemoveAccess": {foreign: true, call: func(ctx context.Context, t target) (int, error) { return 1, s.RemoveAccess(ctx, t.ws, t.user) }},
+		"RemoveAccess":   {foreign: true, call: func(ctx context.Context, t target) (int, error) { return 1, s.RemoveAccess(ctx, t.ws, t.user) }},
+		"OrganizationOf": {call: func(ctx context.Context, t target) (int, error) { return 1, ignore(s.OrganizationOf(ctx, t.ws)) }},
 		"ResetSetting": {call: func(ctx context.Context, t target) (int, error) {
 			return 1, ignore(s.ResetSetting(ctx, t.ws, "inbox.auto_close_hours", 1))
 		}},

@@ -61,6 +61,14 @@ type Service struct {
 	rights *cache[rightsKey, rights]
 	roles  *cache[roleKey, Role]
 	epochs *cache[engage.UserID, int64]
+	set    *cache[engage.WorkspaceID, known[engage.Settings]]
+	owners *cache[engage.WorkspaceID, OrganizationID]
+}
+
+// known is an answer that may be that there is none.
+type known[T any] struct {
+	there bool
+	value T
 }
 
 // New makes a Service, or answers every fault of its arguments at once.
@@ -99,6 +107,8 @@ func New(d Deps, cfg Config) (*Service, error) {
 		rights: newCache[rightsKey, rights](rt.Clock),
 		roles:  newCache[roleKey, Role](rt.Clock),
 		epochs: newCache[engage.UserID, int64](rt.Clock),
+		set:    newCache[engage.WorkspaceID, known[engage.Settings]](rt.Clock),
+		owners: newCache[engage.WorkspaceID, OrganizationID](rt.Clock),
 	}, nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -118,9 +120,25 @@ func (s *Service) SettingsOf(ctx context.Context, ws engage.WorkspaceID) ([]Sett
 	return s.allSettings(ctx, ws)
 }
 
-// Settings implements engage.SettingsReader. Archived workspaces have settings,
-// too: what is under way there ends by them.
+// Settings implements engage.SettingsReader. Domains ask it with each batch of
+// work, so the answer may be 5 s old. Archived workspaces have settings, too:
+// what is under way there ends by them.
 func (s *Service) Settings(ctx context.Context, ws engage.WorkspaceID) (engage.Settings, error) {
+	answer, err := s.set.get(ws, func() (known[engage.Settings], error) {
+		settings, err := s.readSettings(ctx, ws)
+		if errors.Is(err, engage.ErrNotFound) {
+			return known[engage.Settings]{}, nil
+		}
+		return known[engage.Settings]{true, settings}, err
+	})
+	if err == nil && !answer.there {
+		err = &engage.Error{Code: engage.NotFound, Op: "accounts.Settings", Entity: "workspace " + ws.String()}
+	}
+	answer.value.Values = maps.Clone(answer.value.Values)
+	return answer.value, err
+}
+
+func (s *Service) readSettings(ctx context.Context, ws engage.WorkspaceID) (engage.Settings, error) {
 	w, err := s.workspaces.Get(ctx, ws)
 	if err != nil {
 		return engage.Settings{}, err

@@ -91,6 +91,14 @@ func (s *Service) Workspace(ctx context.Context, ws engage.WorkspaceID) (Workspa
 	return s.workspaces.Get(ctx, ws)
 }
 
+// OrganizationOf answers the organization of a workspace, which never changes.
+func (s *Service) OrganizationOf(ctx context.Context, ws engage.WorkspaceID) (OrganizationID, error) {
+	return s.owners.get(ws, func() (OrganizationID, error) {
+		w, err := s.workspaces.Get(ctx, ws)
+		return w.OrganizationID, err
+	})
+}
+
 // Workspaces answers a page of an organization's workspaces, archived ones
 // among them, ordered by id.
 func (s *Service) Workspaces(ctx context.Context, org OrganizationID, page engage.PageRequest) (engage.Page[Workspace], error) {
