@@ -23,6 +23,12 @@ type childConfig struct {
 	// Nth time; "": the parent kills it.
 	Point string
 	Nth   int
+	// SMTP is the parent's mail server, for children that send.
+	SMTP string
+	// Lease is that of messages on their way; 0: the default.
+	Lease time.Duration
+	// Pace is how long a child rests between two writes.
+	Pace time.Duration
 	// Drain has the child finish what is left instead of writing more.
 	Drain bool
 }
