@@ -52,7 +52,7 @@ func setup(t *testing.T) *testBundle {
 	}
 	d := b.deps
 	b.adapter = accountstest.Adapter{
-		Tx: store, Organizations: d.Organizations, Members: d.Members, Workspaces: d.Workspaces, Settings: d.Settings,
+		Tx: store, Publisher: store, Organizations: d.Organizations, Members: d.Members, Workspaces: d.Workspaces, Settings: d.Settings,
 		Users: d.Users, Teams: d.Teams, Levels: d.Levels, Access: d.Access,
 	}
 	b.service = b.another(accounts.Config{})

@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func open() accountstest.Adapter {
 	store := memory.New(memory.Config{})
 	return accountstest.Adapter{
-		Tx: store, Organizations: memaccounts.NewOrganizations(store), Members: memaccounts.NewMembers(store),
+		Tx: store, Publisher: store, Organizations: memaccounts.NewOrganizations(store), Members: memaccounts.NewMembers(store),
 		Workspaces: memaccounts.NewWorkspaces(store), Settings: memaccounts.NewSettings(store), Users: memaccounts.NewUsers(store),
 		Teams: memaccounts.NewTeams(store), Levels: memaccounts.NewLevels(store), Access: memaccounts.NewAccess(store),
 	}

@@ -18,6 +18,7 @@ import (
 // database.
 type Adapter struct {
 	Tx            engage.Transactor
+	Publisher     engage.Publisher
 	Organizations accounts.OrganizationRepository
 	Members       accounts.MemberRepository
 	Workspaces    accounts.WorkspaceRepository

@@ -21,7 +21,7 @@ func TestConformance(t *testing.T) {
 func adapterOf(store *bunstore.Store) accountstest.Adapter {
 	dir := bunaccounts.NewDirectory(store, "")
 	return accountstest.Adapter{
-		Tx: store, Organizations: bunaccounts.NewOrganizations(dir), Members: bunaccounts.NewMembers(dir),
+		Tx: store, Publisher: store, Organizations: bunaccounts.NewOrganizations(dir), Members: bunaccounts.NewMembers(dir),
 		Workspaces: bunaccounts.NewWorkspaces(dir), Settings: bunaccounts.NewSettings(dir), Users: bunaccounts.NewUsers(dir),
 		Teams: bunaccounts.NewTeams(dir), Levels: bunaccounts.NewLevels(dir), Access: bunaccounts.NewAccess(dir),
 	}

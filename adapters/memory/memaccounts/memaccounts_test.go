@@ -17,7 +17,7 @@ func TestConformance(t *testing.T) {
 	accountstest.RunConformance(t, func(*testing.T) accountstest.Adapter {
 		store := memory.New(memory.Config{})
 		return accountstest.Adapter{
-			Tx: store, Organizations: memaccounts.NewOrganizations(store), Members: memaccounts.NewMembers(store),
+			Tx: store, Publisher: store, Organizations: memaccounts.NewOrganizations(store), Members: memaccounts.NewMembers(store),
 			Workspaces: memaccounts.NewWorkspaces(store), Settings: memaccounts.NewSettings(store), Users: memaccounts.NewUsers(store),
 			Teams: memaccounts.NewTeams(store), Levels: memaccounts.NewLevels(store), Access: memaccounts.NewAccess(store),
 		}
