@@ -2,6 +2,7 @@ package watermillbus_test
 
 import (
 	"context"
+	cryptorand "crypto/rand"
 	"flag"
 	"math/rand/v2"
 	"net/url"
@@ -15,6 +16,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/pubsub/gochannel"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/go-engage/engage"
@@ -47,7 +49,7 @@ type transport struct {
 	name string
 	// open answers a publisher and a maker of subscribers, and what disturbs
 	// both: nil, or a restart of the broker, or a cut of all connections.
-	open func(t *testing.T) wire
+	open func(t *testing.T, lanes watermillbus.Lanes) wire
 }
 
 type wire struct {
@@ -64,7 +66,7 @@ var transports = []transport{
 
 // overNATS restarts a server of the test's own, and cuts connections to the one
 // that the environment names.
-func overNATS(t *testing.T) wire {
+func overNATS(t *testing.T, _ watermillbus.Lanes) wire {
 	own := brokers.OwnNATS(t)
 	conn, err := nats.Connect(own.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond), nats.ReconnectBufSize(-1))
 	if err != nil {
@@ -93,7 +95,7 @@ func overNATS(t *testing.T) wire {
 	}
 }
 
-func overRedis(t *testing.T) wire {
+func overRedis(t *testing.T, _ watermillbus.Lanes) wire {
 	own := brokers.OwnRedis(t)
 	client := redis.NewClient(&redis.Options{Addr: own.Addr(), PoolSize: 100})
 	t.Cleanup(func() { _ = client.Close() })
@@ -114,14 +116,16 @@ func overRedis(t *testing.T) wire {
 }
 
 // overAMQP cuts connections: a restart would hit whoever else uses the broker.
-func overAMQP(t *testing.T) wire {
+func overAMQP(t *testing.T, lanes watermillbus.Lanes) wire {
 	uri, err := url.Parse(brokers.AMQP(t))
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { removeQueues(t, uri.String(), lanes) })
 	way := brokers.NewProxy(t, uri.Host)
-	uri.Host = way.Addr()
-	cfg := amqpbus.Config{URI: engage.NewSecret(uri.String())}
+	through := *uri
+	through.Host = way.Addr()
+	cfg := amqpbus.Config{URI: engage.NewSecret(through.String())}
 	publisher, err := amqpbus.NewPublisher(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -129,12 +133,35 @@ func overAMQP(t *testing.T) wire {
 	t.Cleanup(func() { _ = publisher.Close() })
 	return wire{
 		publisher: publisher,
-		subscribe: func(group string) (message.Subscriber, error) { return amqpbus.NewSubscriber(cfg, group) },
-		disturb:   func(*testing.T) { way.Cut() },
+		subscribe: func(group string) (message.Subscriber, error) {
+			return amqpbus.NewSubscriber(amqpbus.SubscriberConfig{Config: cfg, Group: group})
+		},
+		disturb: func(*testing.T) { way.Cut() },
 	}
 }
 
-func overGoChannel(t *testing.T) wire {
+// removeQueues leaves a broker as it was.
+func removeQueues(t *testing.T, uri string, lanes watermillbus.Lanes) {
+	conn, err := amqp.Dial(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	channel, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, topic := range lanes.Names() {
+		if _, err := channel.QueueDelete(amqpbus.Queue(topic, "adder"), false, false, false); err != nil {
+			t.Error(err)
+		}
+		if err := channel.ExchangeDelete(topic, false, false); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func overGoChannel(t *testing.T, _ watermillbus.Lanes) wire {
 	channel := gochannel.NewGoChannel(gochannel.Config{Persistent: true}, watermillbus.Logger(nil))
 	t.Cleanup(func() { _ = channel.Close() })
 	return wire{
@@ -149,7 +176,7 @@ type keptOpen struct{ message.Subscriber }
 func (keptOpen) Close() error { return nil }
 
 // overALog carries slices as events of another log.
-func overALog(t *testing.T) wire {
+func overALog(t *testing.T, _ watermillbus.Lanes) wire {
 	other := memory.New(memory.Config{})
 	publisher, err := watermillbus.NewPublisher(watermillbus.PublisherConfig{Tx: other, Events: other})
 	if err != nil {
@@ -208,6 +235,7 @@ type relayTest struct {
 	*bundle
 	tenants []engage.WorkspaceID
 	total   int
+	lanes   watermillbus.Lanes
 	sweep   time.Duration
 	next    map[engage.WorkspaceID]int
 	written int
@@ -220,9 +248,14 @@ type relayTest struct {
 
 // counts are the telemetry's, by their names and attributes.
 type counts struct {
-	engage.Telemetry
 	mu     sync.Mutex
 	counts map[string]int64
+}
+
+func (*counts) Record(context.Context, string, float64, ...string) {}
+
+func (*counts) Span(ctx context.Context, _ string, _ ...string) (context.Context, func(error)) {
+	return ctx, func(error) {}
 }
 
 func (c *counts) Count(_ context.Context, name string, n int64, attributes ...string) {
@@ -250,7 +283,7 @@ func newRelayTest(total int) *relayTest {
 	store := memory.New(memory.Config{Clock: clock})
 	b := &bundle{tx: store, events: store, log: store, effects: newMemoryEffects(store), marks: memory.NewMarks(store), sequence: func(testing.TB) {}, ids: engage.NewIDSource(clock, nil)}
 	r := &relayTest{
-		bundle: b, tenants: b.workspaces(40), total: total, sweep: 2 * time.Second, next: map[engage.WorkspaceID]int{},
+		bundle: b, tenants: b.workspaces(40), total: total, lanes: watermillbus.Lanes{Topic: "test-" + cryptorand.Text()}, sweep: 2 * time.Second, next: map[engage.WorkspaceID]int{},
 		at: map[int64]chan struct{}{},
 	}
 	for _, n := range []int{total / 3, total / 2, total} {
@@ -308,12 +341,12 @@ func (r *relayTest) committed() {
 // process is a program that relays and receives, until it is stopped.
 func (r *relayTest) process(t *testing.T, via wire) (stop func()) {
 	t.Helper()
-	relay, err := watermillbus.NewRelay(watermillbus.RelayConfig{Config: r.config(), Publisher: via.publisher})
+	relay, err := watermillbus.NewRelay(watermillbus.RelayConfig{Config: r.config(), Publisher: via.publisher, Lanes: r.lanes})
 	if err != nil {
 		t.Fatal(err)
 	}
 	receivers, err := watermillbus.NewReceivers(watermillbus.ReceiverConfig{
-		Config: r.config(), Marks: r.marks, Open: via.subscribe, Sweep: r.sweep,
+		Config: r.config(), Marks: r.marks, Open: via.subscribe, Sweep: r.sweep, Lanes: r.lanes,
 	}, r.consumer())
 	if err != nil {
 		t.Fatal(err)
@@ -348,7 +381,7 @@ func (r *relayTest) await(t *testing.T, n int) {
 // finish relays what the processes left, which their receivers had from the log.
 func (r *relayTest) finish(t *testing.T, via wire) {
 	t.Helper()
-	relay, err := watermillbus.NewRelay(watermillbus.RelayConfig{Config: r.config(), Publisher: via.publisher})
+	relay, err := watermillbus.NewRelay(watermillbus.RelayConfig{Config: r.config(), Publisher: via.publisher, Lanes: r.lanes})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -385,7 +418,7 @@ func TestBrokersKeepEffectsOnceAndInOrder(t *testing.T) {
 		t.Run(transport.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRelayTest(relayedEvents())
-			via := transport.open(t)
+			via := transport.open(t, r.lanes)
 			disturb := func() {
 				if via.disturb != nil {
 					via.disturb(t)
@@ -421,11 +454,11 @@ func TestBrokersCarryAllWhenNothingFails(t *testing.T) {
 			t.Parallel()
 			r := newRelayTest(1000)
 			r.sweep = time.Hour
-			via := transport.open(t)
+			via := transport.open(t, r.lanes)
 			if group, err := via.subscribe("adder"); err != nil {
 				t.Fatal(err)
 			} else if queues, ok := group.(message.SubscribeInitializer); ok { // AMQP keeps nothing without one
-				for _, topic := range (watermillbus.Lanes{}).Names() {
+				for _, topic := range r.lanes.Names() {
 					if err := queues.SubscribeInitialize(topic); err != nil {
 						t.Fatal(err)
 					}

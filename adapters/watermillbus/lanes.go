@@ -20,6 +20,8 @@ const DefaultLanes = 8
 // one lane, so a workspace's slices are, too.
 type Lanes struct {
 	// Topic is the beginning of the topics' names. "": "engage-log".
+	// Installations that share a broker have different ones: a receiver takes
+	// what comes for its own log's.
 	Topic string
 	// Count is how many there are, up to engage.LogPartitions. 0: DefaultLanes.
 	// A change moves partitions to other lanes: let the old ones run empty, or

@@ -44,8 +44,8 @@ type ReceiverConfig struct {
 	// of a topic at a time, and the next one after Ack. Receivers close it.
 	Open  func(group string) (message.Subscriber, error)
 	Lanes Lanes
-	// Sweep is how old a slice grows that no broker has brought, before it is
-	// read from the log. 0: DefaultSweep.
+	// Sweep is how long a partition stands still, and how old a slice grows that
+	// no broker has brought, before it is read from the log. 0: DefaultSweep.
 	Sweep time.Duration
 }
 
@@ -136,6 +136,7 @@ type receiver struct {
 	mu    sync.Mutex // one transaction of the consumer at a time
 	last  map[place]engage.Position
 	swept time.Time
+	then  map[place]engage.Position // how far it was when it last swept
 }
 
 // place is a partition of a database's log.
@@ -145,7 +146,7 @@ type place struct {
 }
 
 func newReceiver(cfg ReceiverConfig, consumer *engage.Consumer) *receiver {
-	r := &receiver{cfg: cfg, handling: newHandling(cfg.Config, consumer), last: map[place]engage.Position{}}
+	r := &receiver{cfg: cfg, handling: newHandling(cfg.Config, consumer), last: map[place]engage.Position{}, then: map[place]engage.Position{}}
 	r.Loop = engage.NewLoop("watermillbus.receiver."+consumer.Name(), cfg.Logger, r.step)
 	return r
 }
@@ -431,14 +432,13 @@ func (r *receiver) step(ctx context.Context) (int, error) {
 			failed = append(failed, err)
 		}
 	}
-	err = errors.Join(failed...)
-	if sweeping && err == nil && total == 0 {
+	if sweeping && ctx.Err() == nil {
 		r.swept = now
 	}
 	if total > 0 {
 		return total, nil
 	}
-	return 0, err
+	return 0, errors.Join(failed...)
 }
 
 func (r *receiver) retry(ctx context.Context, shard engage.Shard) (int, error) {
@@ -447,8 +447,9 @@ func (r *receiver) retry(ctx context.Context, shard engage.Shard) (int, error) {
 	return r.handling.retry(ctx, shard)
 }
 
-// sweep passes some of the slices that the broker should have brought a while
-// ago, and removes marks that have had their time.
+// sweep passes the slices that the broker should have brought, of partitions
+// that stand still since the last sweep: one that is slow has them under way. It
+// removes marks that have had their time.
 func (r *receiver) sweep(ctx, work context.Context, shard engage.Shard, now time.Time) (int, error) {
 	if err := r.refresh(work, shard); err != nil {
 		return 0, err
@@ -456,18 +457,23 @@ func (r *receiver) sweep(ctx, work context.Context, shard engage.Shard, now time
 	total := 0
 	for partition := range engage.Partition(engage.LogPartitions) {
 		at := place{shard, partition}
-		read, err := r.cfg.Log.Read(work, shard, partition, r.known(at), r.cfg.Slices)
-		if err != nil {
-			return total, err
-		}
-		for _, slice := range read {
-			if now.Sub(slice.ID.Time()) < r.cfg.Sweep || ctx.Err() != nil {
-				break
-			}
-			if err := r.pass(ctx, work, carried{shard, fromLog, slice}); err != nil {
+		then, swept := r.then[at]
+		r.then[at] = r.known(at)
+		for overdue := swept && then == r.known(at); overdue && ctx.Err() == nil; {
+			read, err := r.cfg.Log.Read(work, shard, partition, r.known(at), r.cfg.Slices)
+			if err != nil {
 				return total, err
 			}
-			total += len(slice.Events)
+			overdue = len(read) > 0
+			for _, slice := range read {
+				if overdue = now.Sub(slice.ID.Time()) >= r.cfg.Sweep && ctx.Err() == nil; !overdue {
+					break
+				}
+				if err := r.pass(ctx, work, carried{shard, fromLog, slice}); err != nil {
+					return total, err
+				}
+				total += len(slice.Events)
+			}
 		}
 	}
 	_, err := r.cfg.Marks.PruneMarks(work, shard, r.name(), now.Add(-MarkWindow), engage.MaxBatch)
