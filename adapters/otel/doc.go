@@ -9,7 +9,7 @@
 // What the suite emits; names are engage.<package>.<thing>:
 //
 //	name                           kind     unit     attributes         what
-//	engage.watermillbus.consumed   counter  {event}  consumer           events that a consumer has passed
+//	engage.watermillbus.consumed   counter  {event}  consumer from      events that a consumer has passed; from: broker or log, where both are
 //	engage.watermillbus.parked     counter  {event}  consumer           events that a consumer failed on and set aside
 //	engage.watermillbus.unparked   counter  {event}  consumer failed    parked events that succeeded when tried again
 //	engage.watermillbus.refused    counter  {slice}  consumer           slices from a broker that can't be read
@@ -25,5 +25,7 @@
 // context it was published in. Span notes its own; a host that starts spans of
 // its own, in its HTTP server for example, notes them with Trace. Events are
 // consumed in batches of many traces, so a consumer's work is a trace of its
-// own with links to those of its events: On instead of engage.On.
+// own with links to those of its events: the span engage.watermillbus.handle,
+// one each call of a consumer's handlers, with the attribute consumer. What the
+// handlers publish carries that trace on.
 package otel

@@ -275,7 +275,7 @@ func TestAConsumersSpanLinksToTheTracesOfItsEvents(t *testing.T) {
 	var carried []string
 	failure := errors.New("not yet")
 	consumer := engage.NewConsumer("mailer")
-	otel.On(b.telemetry, consumer, func(ctx context.Context, _ engage.WorkspaceID, events []engage.Received[ordered]) error {
+	engage.On(consumer, func(ctx context.Context, _ engage.WorkspaceID, events []engage.Received[ordered]) error {
 		carried = append(carried, engage.TraceFrom(ctx))
 		if len(carried) == 1 {
 			return failure
@@ -308,7 +308,7 @@ func TestAConsumersSpanLinksToTheTracesOfItsEvents(t *testing.T) {
 	}
 	var handled []sdktrace.ReadOnlySpan
 	for _, span := range b.spans.Ended() {
-		if span.Name() == "engage.consumer.handle" {
+		if span.Name() == "engage.watermillbus.handle" {
 			handled = append(handled, span)
 		}
 	}

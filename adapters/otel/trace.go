@@ -2,7 +2,6 @@ package otel
 
 import (
 	"context"
-	"slices"
 
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
@@ -26,24 +25,6 @@ func Trace(ctx context.Context) context.Context {
 		return ctx
 	}
 	return engage.WithTrace(ctx, carrier["traceparent"])
-}
-
-// On is engage.On with a span around each call of fn, named
-// "engage.consumer.handle", that links to the traces of the call's events.
-func On[E engage.Event](t engage.Telemetry, c *engage.Consumer, fn func(ctx context.Context, ws engage.WorkspaceID, events []engage.Received[E]) error) {
-	engage.On(c, func(ctx context.Context, ws engage.WorkspaceID, events []engage.Received[E]) (err error) {
-		attrs := []string{"consumer", c.Name(), "event", events[0].Name}
-		var seen []string
-		for i := range events {
-			if traceparent := events[i].Trace; traceparent != "" && len(seen) < maxLinks && !slices.Contains(seen, traceparent) {
-				seen = append(seen, traceparent)
-				attrs = append(attrs, LinkAttribute, traceparent)
-			}
-		}
-		ctx, end := t.Span(ctx, "engage.consumer.handle", attrs...)
-		defer func() { end(err) }()
-		return fn(ctx, ws, events)
-	})
 }
 
 // parse reads a traceparent; one that is not valid is the zero span context.

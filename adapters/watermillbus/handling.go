@@ -90,14 +90,30 @@ func moveCursor(ctx context.Context, cfg Config, h *held, to engage.Position, le
 	return err
 }
 
-// handle calls the host's handlers; a panic is an error of theirs.
+// handle calls the host's handlers, in a span; a panic is an error of theirs.
 func (s *handling) handle(ctx context.Context, ws engage.WorkspaceID, events []engage.Envelope) (err error) {
+	ctx, end := s.cfg.Telemetry.Span(ctx, "engage.watermillbus.handle", append(links(events), "consumer", s.consumer.Name())...)
 	defer func() {
 		if p := recover(); p != nil {
 			err = engage.PanicError("consumer "+s.consumer.Name(), p)
 		}
+		end(err)
 	}()
 	return s.consumer.Handle(ctx, ws, events)
+}
+
+// links are the traces that events were published in, as attributes of the span
+// that handles them: of a batch that has many, it can be no one's child.
+func links(events []engage.Envelope) []string {
+	var attrs []string
+	last := ""
+	for i := range events {
+		if trace := events[i].Trace; trace != last && trace != "" && len(attrs) < 2*maxLinks {
+			attrs = append(attrs, "link", trace)
+			last = trace
+		}
+	}
+	return attrs
 }
 
 // isolate handles a workspace's events behind savepoints and answers those at

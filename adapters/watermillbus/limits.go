@@ -46,6 +46,9 @@ const (
 	maxTaken = 512
 	// markEvery is how many slices without events for a consumer share a mark.
 	markEvery = 64
+	// maxLinks is how many traces a span links to: as many as OpenTelemetry's
+	// SDK keeps.
+	maxLinks = 128
 	// releaseTimeout bounds the last statement of a worker that is stopping.
 	releaseTimeout = 5 * time.Second
 )
