@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/go-engage/engage"
+	"github.com/go-engage/engage/adapters/netguard"
 	"github.com/go-engage/engage/adapters/smtpmail"
 	"github.com/go-engage/engage/adapters/smtpmail/mailcatcher"
 	"github.com/go-engage/engage/messaging"
@@ -26,6 +27,25 @@ func ExampleNew() {
 	defer func() { _ = sender.Close() }()
 	fmt.Println("ready")
 	// Output: ready
+}
+
+// A relay in one's own network is named in the policy, which otherwise opens
+// public addresses alone. It signs in with access tokens here.
+func ExampleNew_relay() {
+	sender, err := smtpmail.New(smtpmail.Config{
+		Addr:     "relay.internal:2525",
+		Policy:   netguard.Policy{Private: []string{"relay.internal:2525"}},
+		Username: "app@example.com",
+		Token: func(ctx context.Context) (engage.Secret, error) {
+			return engage.NewSecret("ya29.token"), ctx.Err() // of an OAuth 2.0 client that keeps it until it expires
+		},
+	})
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = sender.Close() }()
+	fmt.Println(sender)
+	// Output: smtpmail.Sender(relay.internal:2525)
 }
 
 // An invalid configuration is reported whole.

@@ -142,6 +142,27 @@ func TestARefusalCostsNeitherTheNextMessageNorTheConnection(t *testing.T) {
 	}
 }
 
+// What a server says to a connection that rested is no answer to the message.
+func TestAServerThatLeavesARestingConnectionCostsNoMessage(t *testing.T) {
+	t.Parallel()
+	for _, extensions := range [][]string{nil, {"PIPELINING"}} {
+		s := startSink(t, &sink{extensions: extensions, fault: refuseEvery(2, atMAIL, leave)})
+		sender := newSender(t, s)
+		for i := range 4 {
+			if _, err := sender.SendEmail(t.Context(), workspace, email(i)); err != nil {
+				t.Errorf("message %d: %v", i, err)
+			}
+		}
+		if took, conns := len(s.truth()), s.connections(); took != 4 || conns != 4 {
+			t.Errorf("the server took %d messages on %d connections, want 4 on 4", took, conns)
+		}
+		fresh := startSink(t, &sink{extensions: extensions, fault: refuseEvery(1, atMAIL, leave)})
+		if _, err := newSender(t, fresh).SendEmail(t.Context(), workspace, email(1)); messaging.ClassOf(err) != messaging.FailureRetryable || fresh.connections() != 1 {
+			t.Errorf("a server that leaves at once was asked on %d connections: %v", fresh.connections(), err)
+		}
+	}
+}
+
 func TestAServerThatWaitsForARefusedMessageGetsNone(t *testing.T) {
 	t.Parallel()
 	s := startSink(t, &sink{extensions: []string{"PIPELINING"}, eager: true, fault: once(atRCPT, refuse5)})

@@ -34,6 +34,7 @@ const (
 	stall   kind = "stall"   // says nothing more, and does not hang up
 	refuse4 kind = "4xx"     // refuses for now
 	refuse5 kind = "5xx"     // refuses for good
+	leave   kind = "421"     // says that it hangs up, and does
 	half    kind = "half"    // hangs up in the middle of its reply
 	freeze  kind = "freeze"  // says nothing more and reads nothing more
 	garbage kind = "garbage" // answers what is no reply
@@ -248,6 +249,9 @@ func (c *conversation) reply(k kind, reply string) bool {
 		return write("451 4.3.0 not now\r\n")
 	case refuse5:
 		return write("550 5.7.1 never\r\n")
+	case leave:
+		write("421 4.4.2 idle for too long\r\n")
+		return false
 	case half:
 		write(reply[:2])
 		return false
