@@ -50,6 +50,7 @@ var benchmarks = []benchmark{
 	{"netguard", "8 KiB fetched over a kept connection through a policy (floor: a plain http.Client)", startNetguard(false), 20_000},
 	{"netguard-dial", "the same over a new connection each (floor: the same)", startNetguard(true), 5_000},
 	{"overload", "events accepted while ten times as many are offered as can be written (floor: that capacity)", startOverload, 100_000},
+	{"smtp", "8 KiB messages composed and sent over one connection (floor: the same bytes, a command a round trip)", startSMTP, 5_000},
 }
 
 // line is one measurement, as -json prints it.
