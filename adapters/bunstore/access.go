@@ -19,7 +19,7 @@ func (s *Store) Read(ctx context.Context, ws engage.WorkspaceID) (bun.IDB, error
 	if err != nil {
 		return nil, err
 	}
-	return s.readOf(ctx, d)
+	return s.readOf(ctx, d, ws)
 }
 
 // Write answers the connection for writes of a workspace: the transaction in
@@ -42,7 +42,7 @@ func (s *Store) ReadShard(ctx context.Context, shard engage.Shard) (bun.IDB, err
 	if err != nil {
 		return nil, err
 	}
-	return s.readOf(ctx, d)
+	return s.readOf(ctx, d, engage.WorkspaceID{})
 }
 
 // WriteShard is Write for the …Across ports: it needs an InShard transaction of
@@ -73,13 +73,15 @@ func (s *Store) Conn(ctx context.Context) (bun.IDB, bool) {
 // Dialect is the SQL that the store's databases speak.
 func (s *Store) Dialect() Dialect { return s.dialect }
 
-func (s *Store) readOf(ctx context.Context, d *database) (bun.IDB, error) {
+func (s *Store) readOf(ctx context.Context, d *database, ws engage.WorkspaceID) (bun.IDB, error) {
 	sc, ok, err := s.joined(ctx)
 	switch {
 	case err != nil:
 		return nil, err
 	case ok && sc.t.db == d:
 		return sc.t.conn, nil
+	case s.secured && !ws.IsZero():
+		return confinedConn(d.read, ws), nil
 	}
 	return d.reads, nil
 }

@@ -152,6 +152,11 @@ func (c checker) postgres(ctx context.Context, conn bun.Conn) error {
 	if encoding != "UTF8" {
 		c.add("client_encoding", "unsafe", "is %s, want UTF8", encoding)
 	}
+	if c.cfg.RowSecurity {
+		if err := c.role(ctx, conn); err != nil {
+			return err
+		}
+	}
 	if commit == "off" && c.writer && !c.cfg.UnsafeNormalSync {
 		c.add("synchronous_commit", "unsafe", "is off, want on, or set UnsafeNormalSync")
 	}

@@ -91,7 +91,7 @@ func (s *Store) Pending(ctx context.Context, schemas ...Schema) ([]Migration, er
 // migrate holds one connection: the lock on it ends with it, whatever kills the
 // process.
 func (s *Store) migrate(ctx context.Context, d *database, migrations []Migration) (err error) {
-	conn, err := d.write.Conn(ctx)
+	conn, err := d.owner.Conn(ctx)
 	if err != nil {
 		return err
 	}
@@ -110,6 +110,9 @@ func (s *Store) migrate(ctx context.Context, d *database, migrations []Migration
 		if err := s.apply(ctx, conn, migrations, m); err != nil {
 			return fmt.Errorf("%s: %w", m, err)
 		}
+	}
+	if s.secured {
+		return s.secureAll(ctx, d, conn)
 	}
 	return nil
 }

@@ -463,14 +463,21 @@ func (m *move) behind(ctx context.Context) (string, error) {
 	if err != nil || waiting > 0 {
 		return "the sequencer", err
 	}
-	if len(cursors) == 0 {
+	if len(cursors) > 0 {
+		err = d.polls.NewRaw("SELECT COUNT(*) FROM engage_log WHERE part = ? AND pos > ? AND workspace_id = ?", part, cursors[0].Pos, UID(m.ws)).Scan(ctx, &waiting)
+		if err != nil || waiting > 0 {
+			return "the consumer " + string(cursors[0].Consumer), err
+		}
+	}
+	if m.s.placer.Drained == nil {
 		return "", nil
 	}
-	err = d.polls.NewRaw("SELECT COUNT(*) FROM engage_log WHERE part = ? AND pos > ? AND workspace_id = ?", part, cursors[0].Pos, UID(m.ws)).Scan(ctx, &waiting)
-	if err != nil || waiting == 0 {
+	var last engage.Position
+	err = d.polls.NewRaw("SELECT COALESCE(MAX(pos), 0) FROM engage_log WHERE part = ? AND pos > 0 AND workspace_id = ?", part, UID(m.ws)).Scan(ctx, &last)
+	if err != nil {
 		return "", err
 	}
-	return "the consumer " + string(cursors[0].Consumer), nil
+	return m.s.placer.Drained(ctx, m.from, m.ws, last)
 }
 
 // freeze lets nothing of the workspace change any more and makes the copy equal.

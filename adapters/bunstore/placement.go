@@ -53,6 +53,12 @@ type Placement struct {
 	// 0: DefaultPatience.
 	Patience time.Duration
 
+	// Drained is asked, when the consumers of the log have read a workspace's
+	// slices of a database to its last position, whether those that a broker
+	// feeds have taken them, too; it names one that has not, or answers "". nil:
+	// there are none.
+	Drained func(ctx context.Context, shard engage.Shard, ws engage.WorkspaceID, last engage.Position) (waiting string, err error)
+
 	// Tables are the host's own tables that move and are erased with a
 	// workspace. They are in every database, and their primary key holds
 	// workspace_id. The suite's tables need not be named.

@@ -127,6 +127,12 @@ func (m *move) staged(t workspaceTable) string {
 // indexes the primary key alone.
 func (m *move) makeStaging(ctx context.Context) error {
 	d := m.s.databases[m.to]
+	var role string
+	if m.s.secured {
+		if err := d.write.QueryRowContext(ctx, "SELECT current_user").Scan(&role); err != nil {
+			return err
+		}
+	}
 	for _, t := range m.tables {
 		name, key := m.staged(t), strings.Join(append([]string{"workspace_id"}, t.key...), ", ")
 		index := "CREATE UNIQUE INDEX IF NOT EXISTS " + name + "_ux ON " + name + " (" + key + ")"
@@ -136,6 +142,9 @@ func (m *move) makeStaging(ctx context.Context) error {
 			MariaDB: {"CREATE TABLE IF NOT EXISTS " + name + " (PRIMARY KEY (" + key + ")) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin AS SELECT " +
 				t.names() + " FROM " + t.name + " WHERE 1 = 0"},
 		}[m.s.dialect]
+		if m.s.secured {
+			statements = append(statements, "GRANT "+rights+" ON "+name+" TO "+quoteIdent(role))
+		}
 		if err := m.s.define(ctx, d, statements...); err != nil {
 			return err
 		}
@@ -155,7 +164,7 @@ func (m *move) dropStaging(ctx context.Context) error {
 // define runs statements that make or drop tables.
 func (s *Store) define(ctx context.Context, d *database, statements ...string) error {
 	for _, statement := range statements {
-		if _, err := d.write.ExecContext(ctx, statement); err != nil {
+		if _, err := d.owner.ExecContext(ctx, statement); err != nil {
 			return err
 		}
 	}

@@ -35,6 +35,20 @@ type Config struct {
 	// move. nil: they stay where Resolve says.
 	Placement *Placement
 
+	// Owner is the pool that Migrate and Move make tables with. nil: Write.
+	Owner *bun.DB
+	// RowSecurity has PostgreSQL itself show a transaction of InTx, and a read
+	// with Store.Read, the rows of its workspace alone, also to statements that
+	// forget to ask for them. Workers and consumers, which InShard pins to a
+	// database, and the …Across ports still see all of it. Migrate makes the
+	// policies, as Owner; the other pools connect as a role that owns no tables
+	// and that policies bind, which Open verifies.
+	//
+	// It costs a statement a transaction and three a read outside of any, which
+	// becomes a read-only transaction. It guards against mistakes, not against
+	// hostile SQL, which could set the workspace as the store does.
+	RowSecurity bool
+
 	// Schema is the PostgreSQL schema that the tables are in. It must be the
 	// first of the search_path of every connection, which Open verifies. "":
 	// whichever is first.
@@ -56,6 +70,7 @@ type Database struct {
 	Shard engage.Shard
 	Write *bun.DB
 	Read  *bun.DB // nil: Write
+	Owner *bun.DB // as Config.Owner; nil: Write
 }
 
 // Store is the SQL kernel over a host's databases. It is safe for concurrent
@@ -68,6 +83,7 @@ type Store struct {
 	resolve   func(ctx context.Context, ws engage.WorkspaceID) (engage.Shard, error)
 	placer    *placer // nil without a Placement
 	schema    string
+	secured   bool // by row-level security
 
 	clock  engage.Clock
 	ids    engage.IDSource
@@ -90,6 +106,7 @@ type database struct {
 	shard     engage.Shard
 	write     *bun.DB
 	read      *bun.DB
+	owner     *bun.DB
 	reads     *conn // guards read
 	polls     *conn // for workers that look for work outside a transaction
 	txOptions *sql.TxOptions
@@ -113,7 +130,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		if cfg.Shard == "" {
 			cfg.Shard = engage.DefaultShard
 		}
-		databases = slices.Insert(slices.Clone(databases), 0, Database{Shard: cfg.Shard, Write: cfg.Write, Read: cfg.Read})
+		databases = slices.Insert(slices.Clone(databases), 0, Database{Shard: cfg.Shard, Write: cfg.Write, Read: cfg.Read, Owner: cfg.Owner})
 	}
 	s := newStore(cfg)
 	var faults engage.Faults
@@ -143,7 +160,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 
 func newStore(cfg Config) *Store {
 	s := &Store{
-		databases: map[engage.Shard]*database{}, resolve: cfg.Resolve, schema: cfg.Schema,
+		databases: map[engage.Shard]*database{}, resolve: cfg.Resolve, schema: cfg.Schema, secured: cfg.RowSecurity,
 		clock: cfg.Clock, ids: cfg.IDs, arrays: cfg.Arrays, log: cfg.Log,
 	}
 	if s.clock == nil {
@@ -180,6 +197,9 @@ func (s *Store) add(path string, given Database, faults *engage.Faults) *databas
 	if given.Read == nil {
 		given.Read = given.Write
 	}
+	if given.Owner == nil {
+		given.Owner = given.Write
+	}
 	dialect := DialectOf(given.Write)
 	switch {
 	case dialect == "":
@@ -188,13 +208,19 @@ func (s *Store) add(path string, given Database, faults *engage.Faults) *databas
 	case DialectOf(given.Read) != dialect:
 		faults.Add(path+".read", "mismatch", "Read and Write speak different dialects")
 		return nil
+	case s.secured && dialect != PostgreSQL:
+		faults.Add("row_security", "unsupported", "only PostgreSQL has row-level security")
+		return nil
 	case s.dialect != "" && s.dialect != dialect:
 		faults.Add(path+".write", "mismatch", "all databases of a store speak one dialect")
 		return nil
 	}
 	s.dialect = dialect
-	d := &database{shard: given.Shard, write: given.Write, read: given.Read, reads: connOfPool(given.Read), spoils: dialect == PostgreSQL}
+	d := &database{shard: given.Shard, write: given.Write, read: given.Read, owner: given.Owner, reads: connOfPool(given.Read), spoils: dialect == PostgreSQL}
 	d.polls = connOfPool(given.Write) // a replica may lag
+	if s.secured {
+		d.reads, d.polls = confinedConn(given.Read, engage.WorkspaceID{}), confinedConn(given.Write, engage.WorkspaceID{})
+	}
 	if dialect == SQLite {
 		d.polls = d.reads // the writer's only connection is for writing
 	} else {

@@ -234,6 +234,11 @@ func (s *Store) once(ctx context.Context, d *database, ws engage.WorkspaceID, fn
 		}
 	}()
 
+	if s.secured {
+		if err := confine(ctx, t.conn.direct, ws); err != nil {
+			return isConflict(err), MapError(ctx, "bunstore.InTx", "", err)
+		}
+	}
 	if !ws.IsZero() {
 		err = s.admit(ctx, t, ws, true)
 	}
@@ -392,6 +397,11 @@ func (s *Store) InHostTx(ctx context.Context, ws engage.WorkspaceID, hostTx any,
 	root := &level{workspace: ws}
 	t.cur = root
 	defer func() { t.over = true }()
+	if s.secured {
+		if err := confine(ctx, t.conn.direct, ws); err != nil {
+			return nil, MapError(ctx, op, "", err)
+		}
+	}
 	if err := s.admit(ctx, t, ws, true); err != nil {
 		return nil, err
 	}
