@@ -34,7 +34,11 @@ type scenario struct {
 var scenarios = []scenario{
 	{"fleet", "four processes send mails; one at a time is halted for three leases and goes on", mailsChild, nil},
 	{"graceful", "a process sends mails and is asked to stop, again and again", mailsChild, nil},
+	{"moves", "workspaces move between two databases while they are written to and consumed", movesChild, movesCheck},
 	{"writes", "contacts are written with their events, and a consumer counts them", writesChild, writesCheck},
+	brokersScenario("brokers", "the same, and the consumer is fed through NATS", overNATS),
+	brokersScenario("brokers-redis", "the same through Redis Streams", overRedis),
+	brokersScenario("brokers-amqp", "the same through RabbitMQ", overAMQP),
 }
 
 // result is what a run found.
@@ -44,10 +48,11 @@ type result struct {
 	Seed         uint64   `json:"seed"`
 	Kills        int      `json:"kills"`
 	Acknowledged int      `json:"acknowledged"`
-	Lost         int      `json:"lost"`       // acknowledged, and not there
-	Duplicated   int      `json:"duplicated"` // effects that happened more than once
-	Refused      int      `json:"refused"`    // mails whose outcome came too late
-	Unknown      int      `json:"unknown"`    // there, and not acknowledged: the answer died with the child
+	Lost         int      `json:"lost"`            // acknowledged, and not there
+	Duplicated   int      `json:"duplicated"`      // effects that happened more than once
+	Refused      int      `json:"refused"`         // mails whose outcome came too late
+	Moves        int64    `json:"moves,omitempty"` // of workspaces that came to their end
+	Unknown      int      `json:"unknown"`         // there, and not acknowledged: the answer died with the child
 	Violations   []string `json:"violations"`
 }
 

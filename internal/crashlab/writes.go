@@ -55,8 +55,15 @@ func counting(db func() *bunstore.Store) *engage.Consumer {
 
 func openWrites(ctx context.Context, c childConfig) (*stack.Platform, error) {
 	var p *stack.Platform
+	p, err := openCounted(ctx, c, counting(func() *bunstore.Store { return p.SQL }))
+	return p, err
+}
+
+// openCounted opens the platform with a table of effects, and consumers of its
+// log.
+func openCounted(ctx context.Context, c childConfig, consumers ...*engage.Consumer) (*stack.Platform, error) {
 	p, err := scratch.Open(ctx, c.Store, c.DSN, stack.Config{
-		Email: mute{}, Consumers: []*engage.Consumer{counting(func() *bunstore.Store { return p.SQL })},
+		Email: mute{}, Consumers: consumers,
 		Bus: watermillbus.Config{Lease: 500 * time.Millisecond}, // what the dead held is soon free
 	})
 	if err != nil {
@@ -81,13 +88,14 @@ func writesChild(ctx context.Context, c childConfig) error {
 		fmt.Println("draining")
 		return errors.Join(drainAll(ctx, p), p.Close())
 	}
-	if c.Point != "" {
-		b := &bomb{point: c.Point}
-		b.left.Store(int64(c.Nth))
-		p.Database.AddQueryHook(b) //nolint:staticcheck // WithQueryHook answers another DB than the platform stands on
-	}
+	arm(c, p)
 	go func() { _ = p.Run(ctx) }()
 	fmt.Println("working")
+	return writeContacts(ctx, c, p)
+}
+
+// writeContacts identifies contacts until the process is killed.
+func writeContacts(ctx context.Context, c childConfig, p *stack.Platform) error {
 	random := rand.New(rand.NewPCG(c.Seed, 1)) //nolint:gosec // a script, not a secret
 	undo := errors.New("undo")
 	for n := 0; ; n++ {
@@ -132,6 +140,15 @@ func drainAll(ctx context.Context, p *stack.Platform) error {
 	}
 }
 
+// arm sets the child's bomb, if it has one.
+func arm(c childConfig, p *stack.Platform) {
+	if c.Point != "" {
+		b := &bomb{point: c.Point}
+		b.left.Store(int64(c.Nth))
+		p.Database.AddQueryHook(b) //nolint:staticcheck // WithQueryHook answers another DB than the platform stands on
+	}
+}
+
 // bomb kills the process before a statement.
 type bomb struct {
 	point string
@@ -159,6 +176,19 @@ func writesCheck(ctx context.Context, c childConfig, acknowledged []string) (res
 		return result{}, err
 	}
 	defer func() { _ = p.Close() }()
+	found, err := compare(ctx, p, acknowledged)
+	if err != nil {
+		return found, err
+	}
+	backlog, err := p.Log.Backlog(ctx, engage.DefaultShard, "crashlab")
+	if err == nil && backlog.Slices+backlog.Parked > 0 {
+		found.Violations = append(found.Violations, fmt.Sprintf("%d slices and %d parked events are left", backlog.Slices, backlog.Parked))
+	}
+	return found, err
+}
+
+// compare holds contacts, effects and what was acknowledged against each other.
+func compare(ctx context.Context, p *stack.Platform, acknowledged []string) (result, error) {
 	var found result
 	there := map[string]bool{}
 	stored := map[contacts.ID]bool{}
@@ -194,9 +224,5 @@ func writesCheck(ctx context.Context, c childConfig, acknowledged []string) (res
 	for id := range stored {
 		found.Violations = append(found.Violations, "a change without its event: "+id.String())
 	}
-	backlog, err := p.Log.Backlog(ctx, engage.DefaultShard, "crashlab")
-	if err == nil && backlog.Slices+backlog.Parked > 0 {
-		found.Violations = append(found.Violations, fmt.Sprintf("%d slices and %d parked events are left", backlog.Slices, backlog.Parked))
-	}
-	return found, err
+	return found, nil
 }
