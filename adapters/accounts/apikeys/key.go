@@ -199,6 +199,7 @@ type RepositoryAcross interface {
 	FindAcross(ctx context.Context, shard engage.Shard, id ID) (RecordAcross, error)
 	// TouchAcross sets LastUsedAt of those keys among ids, at most
 	// engage.MaxBatch, whose stored one is before at or zero, and answers how
-	// many. Versions stay. It needs the transaction of InShard.
+	// many. Versions stay. Callers give no zero at. It needs the transaction of
+	// InShard.
 	TouchAcross(ctx context.Context, shard engage.Shard, at time.Time, ids []ID) (int, error)
 }
