@@ -52,8 +52,8 @@ type rightsKey struct {
 // ctx without an actor, which elsewhere is the system, answers
 // ErrUnauthenticated. Everything else answers ErrPermissionDenied, and says no
 // more: a workspace that does not exist, is archived or another's, a suspended
-// user, a permission that nobody has. It answers from at most five seconds ago;
-// call it outside of transactions.
+// user, a permission that nobody has. It answers from at most five seconds ago,
+// and before that as much as the store's read replica lags.
 func (s *Service) Authorize(ctx context.Context, ws engage.WorkspaceID, permission string, object engage.Ref) error {
 	const op = "accounts.Authorize"
 	who, scope, err := s.scope(ctx, op, ws, permission)
@@ -96,7 +96,7 @@ func (s *Service) scope(ctx context.Context, op string, ws engage.WorkspaceID, p
 	if err := engage.CheckCall(op, ws, 0); err != nil {
 		return rights{}, "", err
 	}
-	who, err := s.rights.get(rightsKey{ws, actor}, func() (rights, error) { return s.rightsOf(ctx, ws, actor) })
+	who, err := s.rights.get(ctx, rightsKey{ws, actor}, func() (rights, error) { return s.rightsOf(ctx, ws, actor) })
 	if err != nil {
 		return rights{}, "", err
 	}

@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"context"
 	"sync"
 
 	"github.com/go-engage/engage"
@@ -10,6 +11,7 @@ import (
 // them at most: when one half is full it forgets the other, older one.
 type cache[K comparable, V any] struct {
 	clock engage.Clock
+	tx    engage.Transactor
 
 	mu           sync.Mutex
 	young, older map[K]cached[V]
@@ -20,13 +22,14 @@ type cached[V any] struct {
 	at    int64 // microseconds, before the value was read
 }
 
-func newCache[K comparable, V any](clock engage.Clock) *cache[K, V] {
-	return &cache[K, V]{clock: clock, young: map[K]cached[V]{}}
+func newCache[K comparable, V any](rt engage.Runtime) *cache[K, V] {
+	return &cache[K, V]{clock: rt.Clock, tx: rt.Tx, young: map[K]cached[V]{}}
 }
 
 // get answers what is known of a key, or what load answers. Errors are not
-// remembered. Callers that miss at once load at once.
-func (c *cache[K, V]) get(key K, load func() (V, error)) (V, error) {
+// remembered, nor is what a transaction saw that is rolled back. Callers that
+// miss at once load at once.
+func (c *cache[K, V]) get(ctx context.Context, key K, load func() (V, error)) (V, error) {
 	now := c.clock.Now().UnixMicro()
 	c.mu.Lock()
 	known, ok := c.young[key]
@@ -42,11 +45,18 @@ func (c *cache[K, V]) get(key K, load func() (V, error)) (V, error) {
 	if err != nil {
 		return value, err
 	}
+	keep := func() { c.keep(key, cached[V]{value, now}) }
+	if c.tx.AfterCommit(ctx, keep) != nil { // there is no transaction
+		keep()
+	}
+	return value, nil
+}
+
+func (c *cache[K, V]) keep(key K, answer cached[V]) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.young) >= maxCached/2 {
 		c.older, c.young = c.young, map[K]cached[V]{}
 	}
-	c.young[key] = cached[V]{value, now}
-	return value, nil
+	c.young[key] = answer
 }

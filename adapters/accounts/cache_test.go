@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -8,13 +9,19 @@ import (
 	"github.com/go-engage/engage"
 )
 
+// outside has no transaction.
+type outside struct{ engage.Transactor }
+
+func (outside) AfterCommit(context.Context, func()) error { return engage.ErrFailedPrecondition }
+
 func TestCache(t *testing.T) {
 	t.Parallel()
+	ctx := t.Context()
 	setup := func() (*engage.ManualClock, *cache[int, int], func(key, value int) int) {
 		clock := engage.NewManualClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
-		c := newCache[int, int](clock)
+		c := newCache[int, int](engage.Runtime{Clock: clock, Tx: outside{}})
 		return clock, c, func(key, value int) int {
-			got, err := c.get(key, func() (int, error) { return value, nil })
+			got, err := c.get(ctx, key, func() (int, error) { return value, nil })
 			if err != nil {
 				t.Error(err)
 			}
@@ -25,7 +32,7 @@ func TestCache(t *testing.T) {
 	t.Run("remembers an answer for less than five seconds after it was asked for", func(t *testing.T) {
 		t.Parallel()
 		clock, c, get := setup()
-		_, err := c.get(1, func() (int, error) {
+		_, err := c.get(ctx, 1, func() (int, error) {
 			clock.Advance(2 * time.Second) // reading took that long
 			return 10, nil
 		})
@@ -55,7 +62,7 @@ func TestCache(t *testing.T) {
 	t.Run("remembers no errors", func(t *testing.T) {
 		t.Parallel()
 		_, c, get := setup()
-		if _, err := c.get(1, func() (int, error) { return 0, engage.ErrUnavailable }); !errors.Is(err, engage.ErrUnavailable) {
+		if _, err := c.get(ctx, 1, func() (int, error) { return 0, engage.ErrUnavailable }); !errors.Is(err, engage.ErrUnavailable) {
 			t.Errorf("want the error of load, got %v", err)
 		}
 		if got := get(1, 11); got != 11 {

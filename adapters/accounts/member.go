@@ -227,7 +227,7 @@ func (s *Service) AuthorizeOrganization(ctx context.Context, org OrganizationID,
 	if actor == (engage.Actor{}) {
 		return unauthenticated(op)
 	}
-	role, err := s.roles.get(roleKey{org, actor}, func() (Role, error) { return s.roleOf(ctx, org, actor) })
+	role, err := s.roles.get(ctx, roleKey{org, actor}, func() (Role, error) { return s.roleOf(ctx, org, actor) })
 	if err != nil {
 		return err
 	}

@@ -104,11 +104,11 @@ func New(d Deps, cfg Config) (*Service, error) {
 		rt: rt, organizations: d.Organizations, members: d.Members, workspaces: d.Workspaces, settings: d.Settings,
 		users: d.Users, teams: d.Teams, levels: d.Levels, access: d.Access, ownership: d.Ownership, keys: d.Keys,
 		cfg: cfg, definitions: definitions, catalogue: catalogue, builtIn: builtInLevels(catalogue),
-		rights: newCache[rightsKey, rights](rt.Clock),
-		roles:  newCache[roleKey, Role](rt.Clock),
-		epochs: newCache[engage.UserID, int64](rt.Clock),
-		set:    newCache[engage.WorkspaceID, known[engage.Settings]](rt.Clock),
-		owners: newCache[engage.WorkspaceID, OrganizationID](rt.Clock),
+		rights: newCache[rightsKey, rights](rt),
+		roles:  newCache[roleKey, Role](rt),
+		epochs: newCache[engage.UserID, int64](rt),
+		set:    newCache[engage.WorkspaceID, known[engage.Settings]](rt),
+		owners: newCache[engage.WorkspaceID, OrganizationID](rt),
 	}, nil
 }
 

@@ -124,7 +124,7 @@ func (s *Service) SettingsOf(ctx context.Context, ws engage.WorkspaceID) ([]Sett
 // work, so the answer may be 5 s old. Archived workspaces have settings, too:
 // what is under way there ends by them.
 func (s *Service) Settings(ctx context.Context, ws engage.WorkspaceID) (engage.Settings, error) {
-	answer, err := s.set.get(ws, func() (known[engage.Settings], error) {
+	answer, err := s.set.get(ctx, ws, func() (known[engage.Settings], error) {
 		settings, err := s.readSettings(ctx, ws)
 		if errors.Is(err, engage.ErrNotFound) {
 			return known[engage.Settings]{}, nil

@@ -251,7 +251,7 @@ func (s *Service) inUser(ctx context.Context, op string, id engage.UserID, fn fu
 // is no such user. It answers from at most five seconds ago.
 func (s *Service) CheckEpoch(ctx context.Context, id engage.UserID, epoch int64) error {
 	const op = "accounts.CheckEpoch"
-	current, err := s.epochs.get(id, func() (int64, error) {
+	current, err := s.epochs.get(ctx, id, func() (int64, error) {
 		found, err := s.users.Get(ctx, []engage.UserID{id})
 		if err != nil || len(found) == 0 || found[0].IsSuspended() {
 			return 0, err

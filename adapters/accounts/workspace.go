@@ -93,7 +93,7 @@ func (s *Service) Workspace(ctx context.Context, ws engage.WorkspaceID) (Workspa
 
 // OrganizationOf answers the organization of a workspace, which never changes.
 func (s *Service) OrganizationOf(ctx context.Context, ws engage.WorkspaceID) (OrganizationID, error) {
-	return s.owners.get(ws, func() (OrganizationID, error) {
+	return s.owners.get(ctx, ws, func() (OrganizationID, error) {
 		w, err := s.workspaces.Get(ctx, ws)
 		return w.OrganizationID, err
 	})

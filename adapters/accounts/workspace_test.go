@@ -1,6 +1,7 @@
 package accounts_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"testing"
@@ -162,6 +163,36 @@ func TestSettings(t *testing.T) {
 		_, err = b.service.ResetSetting(b.ctx, w.ws, "colour", 0)
 		b.code(err, engage.Invalid, "values.colour")
 		b.same(b.dump(w), before)
+	})
+
+	t.Run("that a transaction saw and rolled back are not remembered", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		w := newWorld(b, "acme")
+		read := func(ctx context.Context) string {
+			settings, err := b.service.Settings(ctx, w.ws)
+			b.no(err)
+			settings.Values[key+".mine"] = nil // is the caller's
+			return string(settings.Values[key])
+		}
+		undo := errors.New("undo")
+		for _, ends := range []error{undo, nil} {
+			err := b.store.InShard(b.ctx, engage.DefaultShard, func(ctx context.Context) error {
+				_, err := b.service.PutSetting(ctx, w.ws, key, json.RawMessage("1"), 1)
+				b.no(err)
+				b.same(read(ctx), "1")
+				return ends
+			})
+			if !errors.Is(err, ends) {
+				t.Fatal(err)
+			}
+			want := map[bool]string{true: "1", false: "24"}[ends == nil]
+			b.same(read(b.ctx), want)
+			b.clock.Advance(5 * time.Second)
+		}
+		settings, err := b.service.Settings(b.ctx, w.ws)
+		b.no(err)
+		b.same(len(settings.Values), 2)
 	})
 
 	t.Run("are left out when they are no longer declared", func(t *testing.T) {

@@ -26,7 +26,7 @@ func RunScript(t *testing.T, a Adapter, seed uint64, operations int) string {
 	random := rand.NewChaCha8(key)
 	clock := engage.NewManualClock(start)
 	s := &script{
-		t: t, a: a, seed: seed, clock: clock, rand: rand.New(rand.NewPCG(seed, 1)), //nolint:gosec // a script is repeatable
+		t: t, a: a, seed: seed, clock: clock, rand: rand.New(rand.NewPCG(seed, 1)),
 		ids: engage.NewIDSource(clock, random),
 	}
 	service, err := accounts.New(accounts.Deps{

@@ -53,7 +53,7 @@ func (b *testBundle) settle(t *testing.T) {
 				id := engage.UserID(b.ids.NewID())
 				members[j] = accounts.Member{UserID: id, Role: accounts.RoleMember}
 				access[j] = accounts.Access{UserID: id, LevelID: accounts.LevelAgent}
-				if j < 50 {
+				if j < 20 {
 					if err := b.Users.Insert(ctx, accounts.User{ID: id, EmailKey: id.String()}); err != nil {
 						return err
 					}
