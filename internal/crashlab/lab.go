@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"time"
 
@@ -52,7 +53,9 @@ func openLab(ctx context.Context, store string) (*lab, error) {
 		err = migrate(ctx, l.child)
 	}
 	if err == nil {
-		l.p, l.sender, err = openMails(ctx, l.child)
+		drains := l.child
+		drains.Drain = true
+		l.p, l.sender, err = openMails(ctx, drains)
 	}
 	if err == nil {
 		err = prepareMails(ctx, l.p)
@@ -95,23 +98,29 @@ func (l *lab) parked(ctx context.Context) (n int64, err error) {
 	return n, err
 }
 
-// patience is how long the parent waits for work that children left.
+// patience is how long the parent waits while nothing gets less.
 const patience = time.Minute
 
 // finish does what the children left, whose claims end by and by.
 func (l *lab) finish(ctx context.Context) error {
-	patient, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for {
-		if err := drainAll(patient, l.p); err != nil && patient.Err() == nil {
+	var before map[string]int64
+	for since := time.Now(); ; {
+		round, cancel := context.WithTimeout(ctx, patience/4)
+		err := drainAll(round, l.p)
+		late := round.Err() != nil
+		cancel()
+		if err != nil && !late {
 			return err
 		}
 		left, err := l.left(ctx)
 		if err != nil || len(left) == 0 {
 			return err
 		}
-		if patient.Err() != nil {
-			return fmt.Errorf("left after %s: %v", patience, left)
+		if !maps.Equal(left, before) {
+			before, since = left, time.Now()
+		}
+		if time.Since(since) > patience {
+			return fmt.Errorf("nothing gets less: %v", left)
 		}
 		<-time.After(100 * time.Millisecond)
 	}

@@ -49,9 +49,13 @@ func openMails(ctx context.Context, c childConfig) (*stack.Platform, *smtpmail.S
 	if err != nil {
 		return nil, nil, err
 	}
+	unconfirmed := 0 // the default
+	if c.Drain {
+		unconfirmed = 64 // nobody kills the parent
+	}
 	var p *stack.Platform
 	p, err = scratch.Open(ctx, c.Store, c.DSN, stack.Config{
-		Email: sender, Messaging: messaging.Config{Lease: c.Lease},
+		Email: sender, Messaging: messaging.Config{Lease: c.Lease, MaxUnconfirmed: unconfirmed},
 		Bus:       watermillbus.Config{Lease: 500 * time.Millisecond, Grace: stopTimeout},
 		Consumers: []*engage.Consumer{counting(func() *bunstore.Store { return p.SQL })},
 	})
