@@ -117,8 +117,8 @@ func (b *testBundle) groupBudgets() []budgetCase {
 	}
 }
 
-// serviceBudgets are of whole operations; Authorize is asked by a service that
-// remembers nothing, then by the same again.
+// serviceBudgets are of whole operations; Authorize is asked about a user whom
+// the service does not know, and about one whom it remembers.
 func (b *testBundle) serviceBudgets(t *testing.T) []budgetCase {
 	t.Helper()
 	s, fresh := b.service, b.open(t)
@@ -129,9 +129,12 @@ func (b *testBundle) serviceBudgets(t *testing.T) []budgetCase {
 		}
 		access[i] = accounts.Access{UserID: id, LevelID: b.level.ID}
 	}
-	authorize := func(ctx context.Context) error {
-		return fresh.Authorize(engage.WithActor(ctx, accounts.ActorOf(b.people[1])), b.ws, "contacts.read", engage.Ref{})
+	authorize := func(user engage.UserID) func(context.Context) error {
+		return func(ctx context.Context) error {
+			return fresh.Authorize(engage.WithActor(ctx, accounts.ActorOf(user)), b.ws, "contacts.read", engage.Ref{})
+		}
 	}
+	no(t, authorize(b.people[2])(t.Context()))
 	return []budgetCase{
 		{"Service: many get roles", func(ctx context.Context) error { return ignore(s.SetRoles(ctx, b.org, members...)) }},
 		{"Service: a member is removed", func(ctx context.Context) error { return s.RemoveMember(ctx, b.org, b.people[1]) }},
@@ -147,7 +150,7 @@ func (b *testBundle) serviceBudgets(t *testing.T) []budgetCase {
 		{"Service: the directory's teams are read", func(ctx context.Context) error {
 			return ignore(s.Teams(ctx, b.ws, []engage.TeamID{b.team.ID}))
 		}},
-		{"Service: an actor is authorised", authorize},
-		{"Service: an actor is authorised again", authorize},
+		{"Service: an actor is authorised", authorize(b.people[1])},
+		{"Service: an actor is authorised again", authorize(b.people[2])},
 	}
 }
