@@ -18,6 +18,17 @@ func ended(op string, id ID, state State) error {
 	}
 }
 
+// misplaced is ErrFailedPrecondition for a key that was written where it can't be
+// found; other errors pass through.
+func misplaced(op string, shard engage.Shard, err error) error {
+	if engage.CodeOf(err) != engage.NotFound {
+		return err
+	}
+	return &engage.Error{
+		Code: engage.FailedPrecondition, Op: op, Err: fmt.Errorf("the workspace is not on the database %q, where keys are: use the store of the directory", shard),
+	}
+}
+
 // unauthenticated is the one answer to every key that does not serve, so that it
 // says nothing about why.
 func unauthenticated() error {

@@ -81,7 +81,9 @@ type NewKey struct {
 	ExpiresAt time.Time
 }
 
-// Create makes a key and answers its text, which nobody can read again.
+// Create makes a key and answers its text, which nobody can read again. Where the
+// workspace's database is not the one that keys are looked for in, it answers
+// ErrFailedPrecondition, rather than a key that never serves.
 func (s *Service) Create(ctx context.Context, ws engage.WorkspaceID, params NewKey) (Key, engage.Secret, error) {
 	const op = "apikeys.Create"
 	now := s.rt.Clock.Now()
@@ -98,6 +100,9 @@ func (s *Service) Create(ctx context.Context, ws engage.WorkspaceID, params NewK
 	err := s.rt.Tx.InTx(ctx, ws, func(ctx context.Context) error {
 		if err := s.keys.Insert(ctx, ws, Record{Key: key, Digest: digest}); err != nil {
 			return err
+		}
+		if _, err := s.across.FindAcross(ctx, s.cfg.Shard, key.ID); err != nil {
+			return misplaced(op, s.cfg.Shard, err)
 		}
 		return s.rt.Events.Publish(ctx, ws, Created{KeyID: key.ID, Details: key.details()})
 	})

@@ -31,5 +31,6 @@
 //
 // Subscriptions and counters belong to an organization, and so do their events:
 // they stand in the organization's log, which is that of the workspace with its
-// id, and commit with what they tell of.
+// id, and commit with what they tell of. In an installation of several databases,
+// whoever tells a workspace's database is asked for that id, too.
 package plans
