@@ -8,12 +8,14 @@
 //
 // What the suite emits; names are engage.<package>.<thing>:
 //
-//	name                           kind     unit     attributes         what
-//	engage.watermillbus.consumed   counter  {event}  consumer from      events that a consumer has passed; from: broker or log, where both are
-//	engage.watermillbus.parked     counter  {event}  consumer           events that a consumer failed on and set aside
-//	engage.watermillbus.unparked   counter  {event}  consumer failed    parked events that succeeded when tried again
-//	engage.watermillbus.refused    counter  {slice}  consumer           slices from a broker that can't be read
-//	engage.watermillbus.lost       counter  {slice}  consumer           slices that a broker lost
+//	name                            kind       unit     attributes       what
+//	engage.events.refused           counter    {call}                    calls that the collector refused
+//	engage.events.collect.duration  histogram  s                         a collector's transaction
+//	engage.watermillbus.consumed    counter    {event}  consumer from    events that a consumer has passed; from: broker or log, where both are
+//	engage.watermillbus.parked      counter    {event}  consumer         events that a consumer failed on and set aside
+//	engage.watermillbus.unparked    counter    {event}  consumer failed  parked events that succeeded when tried again
+//	engage.watermillbus.refused     counter    {slice}  consumer         slices from a broker that can't be read
+//	engage.watermillbus.lost        counter    {slice}  consumer         slices that a broker lost
 //
 // The workspace is never an attribute: a workspace would be a time series of
 // every instrument, and its measurements would be open to whoever reads the

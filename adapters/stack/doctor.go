@@ -129,6 +129,10 @@ func (r *Report) databaseFiles(ctx context.Context, p *Platform) error {
 	if err := p.Database.QueryRowContext(ctx, "SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&path); err != nil {
 		return bunstore.MapError(ctx, "stack.Doctor", "", err)
 	}
+	// SQLite has its sealing key beside its file, unless the host gave keys.
+	if key := path + ".key"; exists(key) {
+		r.keyFile(key)
+	}
 	if folder, err := os.Stat(filepath.Dir(path)); err == nil && folder.Mode().Perm()&0o007 == 0 {
 		return nil // nobody else gets as far as the files
 	}
@@ -146,4 +150,9 @@ func (r *Report) databaseFiles(ctx context.Context, p *Platform) error {
 		}
 	}
 	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

@@ -245,7 +245,11 @@ var doctorCases = []struct {
 		p := admit(t, store, true, stack.Config{})
 		must(t, os.Chmod(filepath.Dir(p.path), 0o755))
 		must(t, os.Chmod(p.path, 0o644))
-		p.find(p.examine(), bunstore.Warning, "database_file_open", "engage.db")
+		must(t, os.WriteFile(p.path+".key", []byte("secret"), 0o600))
+		must(t, os.Chmod(p.path+".key", 0o640))
+		report := p.examine()
+		p.find(report, bunstore.Warning, "database_file_open", "engage.db")
+		p.find(report, bunstore.Critical, "key_file_open", "engage.db.key")
 	}},
 }
 
@@ -287,6 +291,7 @@ func ExamplePlatform_Doctor() {
 		return
 	}
 	report.Facts = nil // they differ from machine to machine
+	report.Findings = report.Findings[:1]
 	fmt.Print(report)
 	fmt.Println(report.Err())
 	// Output:

@@ -86,6 +86,7 @@ func (c *Collector) Append(ctx context.Context, ws engage.WorkspaceID, inputs ..
 		return nil, faults.Err(op, "")
 	}
 	if err := c.overloaded(op); err != nil {
+		c.events.rt.Telemetry.Count(ctx, "engage.events.refused", 1)
 		return nil, err // before the work of preparing what will not be taken
 	}
 	events, err := c.events.prepare(inputs)
@@ -97,6 +98,7 @@ func (c *Collector) Append(ctx context.Context, ws engage.WorkspaceID, inputs ..
 		waiting.bytes += len(e.Name) + len(e.Properties.String()) + 64
 	}
 	if err := c.enqueue(op, waiting); err != nil {
+		c.events.rt.Telemetry.Count(ctx, "engage.events.refused", 1)
 		return nil, err
 	}
 	select {
@@ -234,10 +236,12 @@ func (c *Collector) commit(ctx context.Context, batch []*call) {
 			}))
 		}
 	}
+	took := c.events.rt.Clock.Now().Sub(began)
+	c.events.rt.Telemetry.Record(ctx, "engage.events.collect.duration", took.Seconds())
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stats.Transactions++
-	c.took = c.events.rt.Clock.Now().Sub(began)
+	c.took = took
 	for _, one := range batch {
 		c.stats.Calls++
 		c.rows -= len(one.events)
