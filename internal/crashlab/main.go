@@ -1,16 +1,18 @@
 // Command crashlab kills a program that uses the suite, at random times and at
-// named points, and counts what its database says afterwards against what the
-// program had acknowledged. Maintainers run it before a release, and the gate of
-// each change runs a twentieth of it.
+// named points, or halts it, or asks it to stop, and counts what its database says
+// afterwards against what the program had acknowledged. Maintainers run it before
+// a release, and the gate of each change runs a twentieth of it.
 //
 //	go run ./internal/crashlab -list
 //	go run ./internal/crashlab -scenario writes -store sqlite -kills 200 -seed 1
+//	go run ./internal/crashlab -scenario fleet -store postgres -kills 50 -seed 1
+//	go run ./internal/crashlab -scenario graceful -store mysql -kills 200 -seed 1
 //
 // The parent owns the truth: it reads what its child acknowledges, kills it, and
 // starts the next one on the same database. It prints one JSON object and exits
-// with 1 if anything was lost or doubled. ENGAGE_TEST_POSTGRES and
-// ENGAGE_TEST_MYSQL name the servers; each run uses a schema or a database of its
-// own there.
+// with 1 if anything was lost or doubled; a scenario that a store is not for says
+// so and exits with 0. ENGAGE_TEST_POSTGRES and ENGAGE_TEST_MYSQL name the
+// servers; each run uses a schema or a database of its own there.
 package main
 
 import (
