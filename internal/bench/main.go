@@ -75,6 +75,7 @@ func main() {
 	)
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the process to a file")
 	flag.Parse()
+	benchmarks = append(benchmarks, transports()...)
 	if *profile != "" {
 		stop, err := profiling(*profile)
 		if err != nil {
