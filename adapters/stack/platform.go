@@ -10,7 +10,12 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/go-engage/engage"
+	"github.com/go-engage/engage/adapters/accounts"
+	"github.com/go-engage/engage/adapters/accounts/apikeys"
+	"github.com/go-engage/engage/adapters/accounts/audit"
+	"github.com/go-engage/engage/adapters/accounts/plans"
 	"github.com/go-engage/engage/adapters/bunstore"
+	"github.com/go-engage/engage/adapters/sealing"
 	"github.com/go-engage/engage/adapters/watermillbus"
 	"github.com/go-engage/engage/automation"
 	"github.com/go-engage/engage/contacts"
@@ -31,7 +36,14 @@ type Config struct {
 	Log       *slog.Logger     // nil: discards
 	Telemetry engage.Telemetry // nil: discards
 
-	Settings  engage.SettingsReader // nil: every workspace is in UTC and its weeks start on Monday
+	// Keys wraps the data keys that secrets are sealed under. Required on a
+	// server, where every replica needs the same; nil: SQLite makes a file beside
+	// the database, <database>.key, and memory draws one at random.
+	Keys sealing.KeyProvider
+
+	Settings  engage.SettingsReader // nil: Accounts; a workspace that it does not know is in UTC
+	Ownership accounts.Ownership    // nil: rights to one's own and one's team's objects hold for none
+	Billing   plans.Billing         // nil: subscriptions are billed by hand
 	Phones    contacts.PhoneParser  // nil: phone numbers must be in international form
 	Actors    []automation.Actor    // actions of the host's own, besides those of adapters/actions
 	Consumers []*engage.Consumer    // of the host's own
@@ -42,6 +54,11 @@ type Config struct {
 	Segments   segments.Config
 	Automation automation.Config
 	Messaging  messaging.Config
+	Accounts   accounts.Config
+	APIKeys    apikeys.Config
+	Audit      audit.Config
+	Plans      plans.Config // without plans there is no Platform.Plans
+	Sealing    sealing.Config
 	Bus        watermillbus.Config // Tx, Log, Clock, Logger and Telemetry are filled in
 }
 
@@ -68,6 +85,12 @@ type Platform struct {
 	Segments   *segments.Service
 	Automation *automation.Service
 	Messaging  *messaging.Service
+
+	Accounts *accounts.Service
+	APIKeys  *apikeys.Service
+	Audit    *audit.Service
+	Plans    *plans.Service // nil without Config.Plans
+	Sealing  *sealing.Service
 
 	Tx        engage.Transactor
 	Publisher engage.Publisher
@@ -106,7 +129,13 @@ func (p *Platform) Workers() []engage.Worker {
 	workers = append(workers, p.Consumers.Workers()...)
 	workers = append(workers, p.Segments.Workers()...)
 	workers = append(workers, p.Automation.Workers()...)
-	return append(workers, p.Messaging.Workers()...)
+	workers = append(workers, p.Messaging.Workers()...)
+	workers = append(workers, p.APIKeys.Workers()...)
+	workers = append(workers, p.Sealing.Workers()...)
+	if p.Plans != nil {
+		workers = append(workers, p.Plans.Workers()...)
+	}
+	return workers
 }
 
 // Run runs all workers until ctx ends, then lets them finish what they hold. A

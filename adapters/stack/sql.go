@@ -18,22 +18,30 @@ import (
 
 	"github.com/go-engage/engage"
 	"github.com/go-engage/engage/adapters/bunstore"
+	"github.com/go-engage/engage/adapters/bunstore/bunaccounts"
+	"github.com/go-engage/engage/adapters/bunstore/bunapikeys"
+	"github.com/go-engage/engage/adapters/bunstore/bunaudit"
 	"github.com/go-engage/engage/adapters/bunstore/bunautomation"
 	"github.com/go-engage/engage/adapters/bunstore/buncontacts"
 	"github.com/go-engage/engage/adapters/bunstore/bunmessaging"
+	"github.com/go-engage/engage/adapters/bunstore/bunplans"
+	"github.com/go-engage/engage/adapters/bunstore/bunsealing"
 	"github.com/go-engage/engage/adapters/bunstore/bunsegments"
 	"github.com/go-engage/engage/adapters/bunstore/pgxarrays"
 )
 
 // poolSize is the number of connections a platform opens to a server: one for
 // each kind of worker, and four for the host's own calls.
-const poolSize = 16
+const poolSize = 20
 
 // Schemas are the tables of all domains of the suite, in the order in which they
 // need each other. Migrate makes them; a host that has other tools for that dumps
 // them with bunstore.DumpSQL.
 func Schemas() []bunstore.Schema {
-	return []bunstore.Schema{buncontacts.Schema, bunsegments.Schema, bunautomation.Schema, bunmessaging.Schema}
+	return []bunstore.Schema{
+		buncontacts.Schema, bunsegments.Schema, bunautomation.Schema, bunmessaging.Schema,
+		bunaccounts.Schema, bunapikeys.Schema, bunaudit.Schema, bunplans.Schema, bunsealing.Schema,
+	}
 }
 
 // SQLite composes the suite on a database file, which it makes if it is missing:
@@ -42,6 +50,10 @@ func Schemas() []bunstore.Schema {
 func SQLite(ctx context.Context, path string, cfg Config) (*Platform, error) {
 	if path == "" || path == ":memory:" {
 		return nil, &engage.Error{Code: engage.Invalid, Op: "stack.SQLite", Err: errors.New("want the path of a file; Memory keeps everything in memory")}
+	}
+	var err error
+	if cfg.Keys, err = keysBesideFile(cfg.Keys, path); err != nil {
+		return nil, err
 	}
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
 		"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=busy_timeout(5000)"
@@ -72,6 +84,9 @@ func Postgres(ctx context.Context, dsn string, cfg Config) (*Platform, error) {
 	if err != nil {
 		return nil, &engage.Error{Code: engage.Invalid, Op: "stack.Postgres", Err: errors.New("the connection string does not parse")} // it may hold a password
 	}
+	if cfg.Keys, err = keysRequired("stack.Postgres", cfg.Keys); err != nil {
+		return nil, err
+	}
 	// bun writes values into its statements, so a cache of them would only churn.
 	conf.DefaultQueryExecMode = pgx.QueryExecModeExec
 	db := stdlib.OpenDB(*conf)
@@ -86,6 +101,9 @@ func MariaDB(ctx context.Context, dsn string, cfg Config) (*Platform, error) {
 	conf, err := mysql.ParseDSN(dsn)
 	if err != nil {
 		return nil, &engage.Error{Code: engage.Invalid, Op: "stack.MariaDB", Err: errors.New("the DSN does not parse")} // it may hold a password
+	}
+	if cfg.Keys, err = keysRequired("stack.MariaDB", cfg.Keys); err != nil {
+		return nil, err
 	}
 	conf.ClientFoundRows, conf.InterpolateParams, conf.MultiStatements = true, false, false
 	connector, err := mysql.NewConnector(conf)

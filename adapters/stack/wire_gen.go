@@ -8,18 +8,33 @@ package stack
 
 import (
 	"github.com/go-engage/engage"
+	"github.com/go-engage/engage/adapters/accounts"
+	"github.com/go-engage/engage/adapters/accounts/apikeys"
+	"github.com/go-engage/engage/adapters/accounts/audit"
+	"github.com/go-engage/engage/adapters/accounts/plans"
 	"github.com/go-engage/engage/adapters/bunstore"
+	"github.com/go-engage/engage/adapters/bunstore/bunaccounts"
+	"github.com/go-engage/engage/adapters/bunstore/bunapikeys"
+	"github.com/go-engage/engage/adapters/bunstore/bunaudit"
 	"github.com/go-engage/engage/adapters/bunstore/bunautomation"
 	"github.com/go-engage/engage/adapters/bunstore/buncontacts"
 	"github.com/go-engage/engage/adapters/bunstore/bunmessaging"
+	"github.com/go-engage/engage/adapters/bunstore/bunplans"
+	"github.com/go-engage/engage/adapters/bunstore/bunsealing"
 	"github.com/go-engage/engage/adapters/bunstore/bunsegments"
 	wire2 "github.com/go-engage/engage/adapters/bunstore/wire"
 	"github.com/go-engage/engage/adapters/memory"
+	"github.com/go-engage/engage/adapters/memory/memaccounts"
+	"github.com/go-engage/engage/adapters/memory/memapikeys"
+	"github.com/go-engage/engage/adapters/memory/memaudit"
 	"github.com/go-engage/engage/adapters/memory/memautomation"
 	"github.com/go-engage/engage/adapters/memory/memcontacts"
 	"github.com/go-engage/engage/adapters/memory/memmessaging"
+	"github.com/go-engage/engage/adapters/memory/memplans"
+	"github.com/go-engage/engage/adapters/memory/memsealing"
 	"github.com/go-engage/engage/adapters/memory/memsegments"
 	"github.com/go-engage/engage/adapters/memory/wire"
+	"github.com/go-engage/engage/adapters/sealing"
 	"github.com/go-engage/engage/adapters/wiring"
 	"github.com/go-engage/engage/automation"
 	"github.com/go-engage/engage/contacts"
@@ -38,7 +53,11 @@ import (
 
 func composeMemory(cfg Config, kept *memory.Store, on store) (*Platform, error) {
 	transactor := wire.Transactor(kept)
-	publisher := wire.Publisher(kept)
+	entries := memaudit.NewEntries(kept)
+	publisher, err := inMemory(cfg, kept, entries)
+	if err != nil {
+		return nil, err
+	}
 	clock := cfg.Clock
 	idSource := cfg.IDs
 	logger := cfg.Log
@@ -102,11 +121,49 @@ func composeMemory(cfg Config, kept *memory.Store, on store) (*Platform, error) 
 	segmentsContacts := wiring.Judged(memcontactsContacts)
 	history := wiring.History(memcontactsEvents)
 	segmentsTaggings := wiring.Taggings(taggings)
-	subscriptions := wiring.Subscriptions(members)
+	segmentsSubscriptions := wiring.Subscriptions(members)
 	schema := wiring.Schema(attributes)
 	segmentsTags := wiring.Tags(tags)
 	segmentsLists := wiring.Lists(lists)
-	settingsReader := cfg.Settings
+	organizations := memaccounts.NewOrganizations(kept)
+	memaccountsMembers := memaccounts.NewMembers(kept)
+	workspaces := memaccounts.NewWorkspaces(kept)
+	memaccountsSettings := memaccounts.NewSettings(kept)
+	users := memaccounts.NewUsers(kept)
+	teams := memaccounts.NewTeams(kept)
+	levels := memaccounts.NewLevels(kept)
+	access := memaccounts.NewAccess(kept)
+	ownership := cfg.Ownership
+	keys := memapikeys.NewKeys(kept)
+	apikeysDeps := apikeys.Deps{
+		Runtime: runtime,
+		Keys:    keys,
+		Across:  keys,
+	}
+	apikeysConfig := cfg.APIKeys
+	apikeysService, err := apikeys.New(apikeysDeps, apikeysConfig)
+	if err != nil {
+		return nil, err
+	}
+	accountsDeps := accounts.Deps{
+		Runtime:       runtime,
+		Organizations: organizations,
+		Members:       memaccountsMembers,
+		Workspaces:    workspaces,
+		Settings:      memaccountsSettings,
+		Users:         users,
+		Teams:         teams,
+		Levels:        levels,
+		Access:        access,
+		Ownership:     ownership,
+		Keys:          apikeysService,
+	}
+	accountsConfig := cfg.Accounts
+	accountsService, err := accounts.New(accountsDeps, accountsConfig)
+	if err != nil {
+		return nil, err
+	}
+	settingsReader := settings(cfg, accountsService)
 	segmentsDeps := segments.Deps{
 		Runtime:       runtime,
 		Segments:      memsegmentsSegments,
@@ -116,7 +173,7 @@ func composeMemory(cfg Config, kept *memory.Store, on store) (*Platform, error) 
 		Contacts:      segmentsContacts,
 		History:       history,
 		Taggings:      segmentsTaggings,
-		Subscriptions: subscriptions,
+		Subscriptions: segmentsSubscriptions,
 		Schema:        schema,
 		Tags:          segmentsTags,
 		Lists:         segmentsLists,
@@ -159,9 +216,49 @@ func composeMemory(cfg Config, kept *memory.Store, on store) (*Platform, error) 
 	if err != nil {
 		return nil, err
 	}
+	auditDeps := audit.Deps{
+		Runtime: runtime,
+		Entries: entries,
+	}
+	auditConfig := cfg.Audit
+	auditService, err := audit.New(auditDeps, auditConfig)
+	if err != nil {
+		return nil, err
+	}
+	memplansSubscriptions := memplans.NewSubscriptions(kept)
+	usage := memplans.NewUsage(kept)
+	billing := cfg.Billing
+	plansDeps := plans.Deps{
+		Runtime:       runtime,
+		Subscriptions: memplansSubscriptions,
+		Usage:         usage,
+		Across:        usage,
+		Organizations: accountsService,
+		Billing:       billing,
+	}
+	plansConfig := cfg.Plans
+	plansService, err := subscriptions(plansDeps, plansConfig)
+	if err != nil {
+		return nil, err
+	}
+	memsealingKeys := memsealing.NewKeys(kept)
+	keyProvider := cfg.Keys
+	leases := wire.Leases(kept)
+	sealingDeps := sealing.Deps{
+		Runtime:  runtime,
+		Keys:     memsealingKeys,
+		Across:   memsealingKeys,
+		Provider: keyProvider,
+		Leases:   leases,
+	}
+	sealingConfig := cfg.Sealing
+	sealingService, err := sealing.New(sealingDeps, sealingConfig)
+	if err != nil {
+		return nil, err
+	}
 	eventLog := wire.EventLog(kept)
 	parkedEvents := wire.ParkedEvents(kept)
-	watermillbusConsumers, err := consumers(cfg, transactor, eventLog, eventsService, timelineService, segmentsService, automationService, messagingService)
+	watermillbusConsumers, err := consumers(cfg, transactor, eventLog, eventsService, timelineService, segmentsService, automationService, messagingService, auditService)
 	if err != nil {
 		return nil, err
 	}
@@ -173,6 +270,11 @@ func composeMemory(cfg Config, kept *memory.Store, on store) (*Platform, error) 
 		Segments:   segmentsService,
 		Automation: automationService,
 		Messaging:  messagingService,
+		Accounts:   accountsService,
+		APIKeys:    apikeysService,
+		Audit:      auditService,
+		Plans:      plansService,
+		Sealing:    sealingService,
 		Tx:         transactor,
 		Publisher:  publisher,
 		Log:        eventLog,
@@ -185,7 +287,11 @@ func composeMemory(cfg Config, kept *memory.Store, on store) (*Platform, error) 
 
 func composeSQL(cfg Config, kept *bunstore.Store, on store) (*Platform, error) {
 	transactor := wire2.Transactor(kept)
-	publisher := wire2.Publisher(kept)
+	entries := bunaudit.NewEntries(kept)
+	publisher, err := inSQL(cfg, kept, entries)
+	if err != nil {
+		return nil, err
+	}
 	clock := cfg.Clock
 	idSource := cfg.IDs
 	logger := cfg.Log
@@ -249,11 +355,50 @@ func composeSQL(cfg Config, kept *bunstore.Store, on store) (*Platform, error) {
 	segmentsContacts := wiring.Judged(buncontactsContacts)
 	history := wiring.History(buncontactsEvents)
 	segmentsTaggings := wiring.Taggings(taggings)
-	subscriptions := wiring.Subscriptions(members)
+	segmentsSubscriptions := wiring.Subscriptions(members)
 	schema := wiring.Schema(attributes)
 	segmentsTags := wiring.Tags(tags)
 	segmentsLists := wiring.Lists(lists)
-	settingsReader := cfg.Settings
+	accountsConfig := cfg.Accounts
+	directory := wire2.Directory(kept, accountsConfig)
+	organizations := bunaccounts.NewOrganizations(directory)
+	bunaccountsMembers := bunaccounts.NewMembers(directory)
+	workspaces := bunaccounts.NewWorkspaces(directory)
+	bunaccountsSettings := bunaccounts.NewSettings(directory)
+	users := bunaccounts.NewUsers(directory)
+	teams := bunaccounts.NewTeams(directory)
+	levels := bunaccounts.NewLevels(directory)
+	access := bunaccounts.NewAccess(directory)
+	ownership := cfg.Ownership
+	keys := bunapikeys.NewKeys(kept)
+	apikeysDeps := apikeys.Deps{
+		Runtime: runtime,
+		Keys:    keys,
+		Across:  keys,
+	}
+	apikeysConfig := cfg.APIKeys
+	apikeysService, err := apikeys.New(apikeysDeps, apikeysConfig)
+	if err != nil {
+		return nil, err
+	}
+	accountsDeps := accounts.Deps{
+		Runtime:       runtime,
+		Organizations: organizations,
+		Members:       bunaccountsMembers,
+		Workspaces:    workspaces,
+		Settings:      bunaccountsSettings,
+		Users:         users,
+		Teams:         teams,
+		Levels:        levels,
+		Access:        access,
+		Ownership:     ownership,
+		Keys:          apikeysService,
+	}
+	accountsService, err := accounts.New(accountsDeps, accountsConfig)
+	if err != nil {
+		return nil, err
+	}
+	settingsReader := settings(cfg, accountsService)
 	segmentsDeps := segments.Deps{
 		Runtime:       runtime,
 		Segments:      bunsegmentsSegments,
@@ -263,7 +408,7 @@ func composeSQL(cfg Config, kept *bunstore.Store, on store) (*Platform, error) {
 		Contacts:      segmentsContacts,
 		History:       history,
 		Taggings:      segmentsTaggings,
-		Subscriptions: subscriptions,
+		Subscriptions: segmentsSubscriptions,
 		Schema:        schema,
 		Tags:          segmentsTags,
 		Lists:         segmentsLists,
@@ -306,9 +451,49 @@ func composeSQL(cfg Config, kept *bunstore.Store, on store) (*Platform, error) {
 	if err != nil {
 		return nil, err
 	}
+	auditDeps := audit.Deps{
+		Runtime: runtime,
+		Entries: entries,
+	}
+	auditConfig := cfg.Audit
+	auditService, err := audit.New(auditDeps, auditConfig)
+	if err != nil {
+		return nil, err
+	}
+	bunplansSubscriptions := bunplans.NewSubscriptions(kept)
+	usage := bunplans.NewUsage(kept)
+	billing := cfg.Billing
+	plansDeps := plans.Deps{
+		Runtime:       runtime,
+		Subscriptions: bunplansSubscriptions,
+		Usage:         usage,
+		Across:        usage,
+		Organizations: accountsService,
+		Billing:       billing,
+	}
+	plansConfig := cfg.Plans
+	plansService, err := subscriptions(plansDeps, plansConfig)
+	if err != nil {
+		return nil, err
+	}
+	bunsealingKeys := bunsealing.NewKeys(kept)
+	keyProvider := cfg.Keys
+	leases := wire2.Leases(kept)
+	sealingDeps := sealing.Deps{
+		Runtime:  runtime,
+		Keys:     bunsealingKeys,
+		Across:   bunsealingKeys,
+		Provider: keyProvider,
+		Leases:   leases,
+	}
+	sealingConfig := cfg.Sealing
+	sealingService, err := sealing.New(sealingDeps, sealingConfig)
+	if err != nil {
+		return nil, err
+	}
 	eventLog := wire2.EventLog(kept)
 	parkedEvents := wire2.ParkedEvents(kept)
-	watermillbusConsumers, err := consumers(cfg, transactor, eventLog, eventsService, timelineService, segmentsService, automationService, messagingService)
+	watermillbusConsumers, err := consumers(cfg, transactor, eventLog, eventsService, timelineService, segmentsService, automationService, messagingService, auditService)
 	if err != nil {
 		return nil, err
 	}
@@ -320,6 +505,11 @@ func composeSQL(cfg Config, kept *bunstore.Store, on store) (*Platform, error) {
 		Segments:   segmentsService,
 		Automation: automationService,
 		Messaging:  messagingService,
+		Accounts:   accountsService,
+		APIKeys:    apikeysService,
+		Audit:      auditService,
+		Plans:      plansService,
+		Sealing:    sealingService,
 		Tx:         transactor,
 		Publisher:  publisher,
 		Log:        eventLog,
@@ -332,7 +522,10 @@ func composeSQL(cfg Config, kept *bunstore.Store, on store) (*Platform, error) {
 
 // wire.go:
 
-var platform = wire3.NewSet(wiring.All, actors, consumers, wire3.FieldsOf(new(Config), "Email", "Clock", "IDs", "Log", "Telemetry", "Settings", "Phones",
-	"Contacts", "Events", "Timeline", "Segments", "Automation", "Messaging"), wire3.Struct(new(Platform), "Contacts", "Events", "Collector", "Timeline", "Segments", "Automation", "Messaging",
-	"Tx", "Publisher", "Log", "Parked", "Consumers", "store"),
+var platform = wire3.NewSet(wiring.All, wiring.Accounts, wiring.Sealing, actors, consumers, settings,
+	subscriptions, wire3.Struct(new(plans.Deps), "*"), wire3.Bind(new(plans.Organizations), new(*accounts.Service)), wire3.FieldsOf(new(Config), "Email", "Clock", "IDs", "Log", "Telemetry", "Keys", "Ownership", "Billing", "Phones",
+		"Contacts", "Events", "Timeline", "Segments", "Automation", "Messaging",
+		"Accounts", "APIKeys", "Audit", "Plans", "Sealing"), wire3.Struct(new(Platform), "Contacts", "Events", "Collector", "Timeline", "Segments", "Automation", "Messaging",
+		"Accounts", "APIKeys", "Audit", "Plans", "Sealing",
+		"Tx", "Publisher", "Log", "Parked", "Consumers", "store"),
 )

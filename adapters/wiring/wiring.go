@@ -8,6 +8,11 @@ import (
 	"github.com/google/wire"
 
 	"github.com/go-engage/engage"
+	"github.com/go-engage/engage/adapters/accounts"
+	"github.com/go-engage/engage/adapters/accounts/apikeys"
+	"github.com/go-engage/engage/adapters/accounts/audit"
+	"github.com/go-engage/engage/adapters/accounts/plans"
+	"github.com/go-engage/engage/adapters/sealing"
 	"github.com/go-engage/engage/automation"
 	"github.com/go-engage/engage/contacts"
 	"github.com/go-engage/engage/contacts/attribute"
@@ -42,6 +47,26 @@ var Automation = wire.NewSet(automation.New, wire.Struct(new(automation.Deps), "
 var Messaging = wire.NewSet(
 	messaging.New, wire.Struct(new(messaging.Deps), "*"),
 	Recipients,
+)
+
+// Accounts has the services of people and places, of their keys and of the audit
+// trail. Hosts that have their own leave it out.
+var Accounts = wire.NewSet(
+	accounts.New, wire.Struct(new(accounts.Deps), "*"),
+	apikeys.New, wire.Struct(new(apikeys.Deps), "*"), wire.Bind(new(accounts.Keys), new(*apikeys.Service)),
+	audit.New, wire.Struct(new(audit.Deps), "*"),
+)
+
+// Plans has the service of plans and usage.
+var Plans = wire.NewSet(
+	plans.New, wire.Struct(new(plans.Deps), "*"),
+	wire.Bind(new(plans.Organizations), new(*accounts.Service)),
+)
+
+// Sealing has the service that seals secrets.
+var Sealing = wire.NewSet(
+	sealing.New, wire.Struct(new(sealing.Deps), "*"),
+	wire.Bind(new(engage.Sealer), new(*sealing.Service)),
 )
 
 // All has every domain.

@@ -17,6 +17,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 
+	"github.com/go-engage/engage"
+	"github.com/go-engage/engage/adapters/sealing"
 	"github.com/go-engage/engage/adapters/stack"
 )
 
@@ -68,8 +70,16 @@ func server(ctx context.Context, driver, dsn, create, drop string) (func(), erro
 	}, nil
 }
 
-// Open composes the suite on a database that Make answered.
+// Open composes the suite on a database that Make answered, under a key that
+// every process of a run has.
 func Open(ctx context.Context, store, dsn string, cfg stack.Config) (*stack.Platform, error) {
+	if cfg.Keys == nil {
+		keys, err := sealing.NewStaticKeys(engage.NewSecret(strings.Repeat("k", sealing.KeyBytes)))
+		if err != nil {
+			return nil, err
+		}
+		cfg.Keys = keys
+	}
 	switch store {
 	case "postgres":
 		return stack.Postgres(ctx, dsn, cfg)

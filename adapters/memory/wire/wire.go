@@ -7,11 +7,21 @@ import (
 	"github.com/google/wire"
 
 	"github.com/go-engage/engage"
+	"github.com/go-engage/engage/adapters/accounts"
+	"github.com/go-engage/engage/adapters/accounts/apikeys"
+	"github.com/go-engage/engage/adapters/accounts/audit"
+	"github.com/go-engage/engage/adapters/accounts/plans"
 	"github.com/go-engage/engage/adapters/memory"
+	"github.com/go-engage/engage/adapters/memory/memaccounts"
+	"github.com/go-engage/engage/adapters/memory/memapikeys"
+	"github.com/go-engage/engage/adapters/memory/memaudit"
 	"github.com/go-engage/engage/adapters/memory/memautomation"
 	"github.com/go-engage/engage/adapters/memory/memcontacts"
 	"github.com/go-engage/engage/adapters/memory/memmessaging"
+	"github.com/go-engage/engage/adapters/memory/memplans"
+	"github.com/go-engage/engage/adapters/memory/memsealing"
 	"github.com/go-engage/engage/adapters/memory/memsegments"
+	"github.com/go-engage/engage/adapters/sealing"
 	"github.com/go-engage/engage/automation"
 	"github.com/go-engage/engage/contacts"
 	"github.com/go-engage/engage/contacts/attribute"
@@ -22,8 +32,12 @@ import (
 )
 
 // Set provides the ports; the *memory.Store is left open.
-var Set = wire.NewSet(
-	Transactor, Publisher, EventLog, ParkedEvents,
+var Set = wire.NewSet(Ports, Publisher)
+
+// Ports are the Set without the publisher, for hosts whose publisher is another:
+// an audit.Recorder.
+var Ports = wire.NewSet(
+	Transactor, EventLog, ParkedEvents, Leases,
 	memcontacts.NewContacts, wire.Bind(new(contacts.Repository), new(*memcontacts.Contacts)),
 	wire.Bind(new(events.Contacts), new(*memcontacts.Contacts)),
 	memcontacts.NewAttributes, wire.Bind(new(attribute.Repository), new(*memcontacts.Attributes)),
@@ -43,6 +57,22 @@ var Set = wire.NewSet(
 	memmessaging.NewTemplates, wire.Bind(new(messaging.TemplateRepository), new(*memmessaging.Templates)),
 	memmessaging.NewMessages, wire.Bind(new(messaging.MessageRepository), new(*memmessaging.Messages)),
 	wire.Bind(new(messaging.MessageRepositoryAcross), new(*memmessaging.Messages)),
+	memaccounts.NewOrganizations, wire.Bind(new(accounts.OrganizationRepository), new(*memaccounts.Organizations)),
+	memaccounts.NewMembers, wire.Bind(new(accounts.MemberRepository), new(*memaccounts.Members)),
+	memaccounts.NewWorkspaces, wire.Bind(new(accounts.WorkspaceRepository), new(*memaccounts.Workspaces)),
+	memaccounts.NewSettings, wire.Bind(new(accounts.SettingRepository), new(*memaccounts.Settings)),
+	memaccounts.NewUsers, wire.Bind(new(accounts.UserRepository), new(*memaccounts.Users)),
+	memaccounts.NewTeams, wire.Bind(new(accounts.TeamRepository), new(*memaccounts.Teams)),
+	memaccounts.NewLevels, wire.Bind(new(accounts.LevelRepository), new(*memaccounts.Levels)),
+	memaccounts.NewAccess, wire.Bind(new(accounts.AccessRepository), new(*memaccounts.Access)),
+	memapikeys.NewKeys, wire.Bind(new(apikeys.Repository), new(*memapikeys.Keys)),
+	wire.Bind(new(apikeys.RepositoryAcross), new(*memapikeys.Keys)),
+	memaudit.NewEntries, wire.Bind(new(audit.Repository), new(*memaudit.Entries)),
+	memplans.NewSubscriptions, wire.Bind(new(plans.SubscriptionRepository), new(*memplans.Subscriptions)),
+	memplans.NewUsage, wire.Bind(new(plans.UsageRepository), new(*memplans.Usage)),
+	wire.Bind(new(plans.UsageRepositoryAcross), new(*memplans.Usage)),
+	memsealing.NewKeys, wire.Bind(new(sealing.DataKeys), new(*memsealing.Keys)),
+	wire.Bind(new(sealing.DataKeysAcross), new(*memsealing.Keys)),
 )
 
 // Transactor is the store.
@@ -56,3 +86,6 @@ func EventLog(store *memory.Store) engage.EventLog { return store }
 
 // ParkedEvents are the parked events of the store.
 func ParkedEvents(store *memory.Store) engage.ParkedEvents { return store.Parked() }
+
+// Leases are the named leases of the store.
+func Leases(store *memory.Store) engage.Leases { return store.Leases() }
