@@ -13,8 +13,8 @@ func TestEraseTakesEveryTable(t *testing.T) {
 	t.Parallel()
 	eachPair(t, bunstore.Placement{}, func(t *testing.T, p *pair) {
 		ctx := t.Context()
-		p.fill(t, east, p.ws, bunstore.ManyRows)
-		p.fill(t, east, p.other, 3)
+		p.fill(t, p.ws, bunstore.ManyRows)
+		p.fill(t, p.other, 3)
 		for _, ws := range []engage.WorkspaceID{p.ws, p.other} {
 			if err := put(ctx, p.Store, ws, "canary"); err != nil {
 				t.Fatal(err)

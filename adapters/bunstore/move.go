@@ -33,7 +33,6 @@ func (m MoveState) String() string { return string(m) }
 func (m MoveState) hidden() bool { return m == MoveLeaving }
 
 const (
-	moveLease = 30 * time.Second // of a mover's claim, which it renews
 	moveChunk = 500              // rows compared at once; an event may be 32 KiB
 	maxPasses = 8                // of copying behind writers who change rows as fast
 	fewChunks = 4                // that differ: the rest is done while writers wait
@@ -219,10 +218,10 @@ func (m *move) newID() []byte {
 // renew keeps the lease, whose token is drawn once.
 func (m *move) renew(ctx context.Context) error {
 	now := m.s.clock.Now()
-	if now.Sub(m.renewed) < moveLease/3 {
+	if now.Sub(m.renewed) < m.s.placer.MoveLease/3 {
 		return nil
 	}
-	lease, err := m.s.Leases().Acquire(ctx, m.s.placer.Directory, m.lease.Name, m.lease.Owner, now, moveLease)
+	lease, err := m.s.Leases().Acquire(ctx, m.s.placer.Directory, m.lease.Name, m.lease.Owner, now, m.s.placer.MoveLease)
 	if err != nil {
 		return err
 	}

@@ -234,11 +234,11 @@ func (p *pair) wantGone(t *testing.T, shard engage.Shard, ws engage.WorkspaceID)
 	}
 }
 
-// fill puts rows into every table that moves, with values that keep its
+// fill puts rows into every table of the first database that moves, with values that keep its
 // constraints: the ids of the n-th row are the same everywhere.
-func (p *pair) fill(t *testing.T, shard engage.Shard, ws engage.WorkspaceID, rows int) {
+func (p *pair) fill(t *testing.T, ws engage.WorkspaceID, rows int) {
 	t.Helper()
-	names, columns, err := p.Columns(t.Context(), shard)
+	names, columns, err := p.Columns(t.Context(), east)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,7 +264,7 @@ func (p *pair) fill(t *testing.T, shard engage.Shard, ws engage.WorkspaceID, row
 		}
 		for chunk := range slices.Chunk(values, 200) {
 			query := "INSERT INTO " + name + " (" + strings.Join(list, ", ") + ") VALUES " + strings.Join(chunk, ", ")
-			if _, err := p.databases[shard].Write.ExecContext(t.Context(), query); err != nil {
+			if _, err := p.databases[east].Write.ExecContext(t.Context(), query); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 		}
@@ -308,8 +308,8 @@ func TestMoveTakesEveryTable(t *testing.T) {
 	t.Parallel()
 	eachPair(t, bunstore.Placement{}, func(t *testing.T, p *pair) {
 		ctx := t.Context()
-		p.fill(t, east, p.ws, bunstore.ManyRows)
-		p.fill(t, east, p.other, 3)
+		p.fill(t, p.ws, bunstore.ManyRows)
+		p.fill(t, p.other, 3)
 		for i := range 3 {
 			if err := put(ctx, p.Store, p.ws, fmt.Sprintf("it's a \\ ? %d é", i)); err != nil {
 				t.Fatal(err)

@@ -19,6 +19,7 @@ const (
 	DefaultCacheFor  = 30 * time.Second // a read looks at the directory once per workspace and this long
 	DefaultCacheSize = 1 << 16          // about 10 MB
 	DefaultPatience  = 10 * time.Second // longer than a workspace of 100,000 rows is paused for
+	DefaultMoveLease = 30 * time.Second
 )
 
 // Placement keeps, in a table of one of the databases, which database each
@@ -52,6 +53,9 @@ type Placement struct {
 	// workspace that is being moved before they answer ErrUnavailable.
 	// 0: DefaultPatience.
 	Patience time.Duration
+	// MoveLease is after how long without progress a move counts as abandoned,
+	// and another process may go on with it. 0: DefaultMoveLease.
+	MoveLease time.Duration
 
 	// Drained is asked, when the consumers of the log have read a workspace's
 	// slices of a database to its last position, whether those that a broker
@@ -125,6 +129,7 @@ func (s *Store) place(cfg Config, faults *engage.Faults) {
 	p.Directory = cmp.Or(p.Directory, engage.DefaultShard)
 	p.Default = cmp.Or(p.Default, p.Directory)
 	p.CacheFor, p.Patience = cmp.Or(p.CacheFor, DefaultCacheFor), cmp.Or(p.Patience, DefaultPatience)
+	p.MoveLease = cmp.Or(p.MoveLease, DefaultMoveLease)
 	p.cache.size = cmp.Or(p.CacheSize, DefaultCacheSize)
 	for _, named := range []struct {
 		path  string
@@ -134,8 +139,8 @@ func (s *Store) place(cfg Config, faults *engage.Faults) {
 			faults.Add("placement."+named.path, "unknown", "there is no database %q", named.shard)
 		}
 	}
-	if p.CacheFor < 0 || p.Patience < 0 || p.CacheSize < 0 {
-		faults.Add("placement", "out_of_range", "CacheFor, CacheSize and Patience are not negative")
+	if p.CacheFor < 0 || p.Patience < 0 || p.CacheSize < 0 || p.MoveLease < 0 {
+		faults.Add("placement", "out_of_range", "CacheFor, CacheSize, Patience and MoveLease are not negative")
 	}
 	if cfg.Resolve != nil {
 		faults.Add("resolve", "conflict", "Resolve and Placement exclude each other")

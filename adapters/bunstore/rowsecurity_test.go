@@ -394,7 +394,7 @@ func TestMoveUnderRowSecurity(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n, err := db.NewSelect().Table("engage_contacts_events").Count(ctx); err != nil || int64(n) != want {
+		if n, err := db.NewSelect().Table("engage_contacts_events").Count(ctx); err != nil || n != want {
 			t.Errorf("%d rows on %s, %v", n, shard, err)
 		}
 	}
