@@ -283,9 +283,11 @@ func newRelayTest(total int) *relayTest {
 	store := memory.New(memory.Config{Clock: clock})
 	b := &bundle{tx: store, events: store, log: store, effects: newMemoryEffects(store), marks: memory.NewMarks(store), sequence: func(testing.TB) {}, ids: engage.NewIDSource(clock, nil)}
 	r := &relayTest{
-		bundle: b, tenants: b.workspaces(40), total: total, lanes: watermillbus.Lanes{Topic: "test-" + cryptorand.Text()}, sweep: 2 * time.Second, next: map[engage.WorkspaceID]int{},
+		bundle: b, tenants: b.workspaces(40), total: total, lanes: watermillbus.Lanes{Topic: "test-" + cryptorand.Text()}, next: map[engage.WorkspaceID]int{},
 		at: map[int64]chan struct{}{},
 	}
+	// Longer than the relay lags behind the writers: sweeps are for what is lost.
+	r.sweep = 2*time.Second + time.Duration(total)*200*time.Microsecond
 	for _, n := range []int{total / 3, total / 2, total} {
 		r.at[int64(n)] = make(chan struct{})
 	}

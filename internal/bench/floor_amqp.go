@@ -12,7 +12,6 @@ import (
 type plainAMQP struct {
 	conn    *amqp091.Connection
 	channel *amqp091.Channel
-	taken   <-chan amqp091.Delivery
 }
 
 func dialAMQP(uri string, topics []string) (*plainAMQP, error) {
@@ -28,11 +27,7 @@ func dialAMQP(uri string, topics []string) (*plainAMQP, error) {
 	for _, topic := range topics {
 		err = errors.Join(err, channel.QueueBind(topics[0]+"_plain", "", topic, false, nil))
 	}
-	if err = errors.Join(err, channel.Confirm(false), channel.Qos(100, 0, false)); err != nil {
-		return nil, err
-	}
-	taken, err := channel.Consume(topics[0]+"_plain", "", false, false, false, false, nil)
-	return &plainAMQP{conn, channel, taken}, err
+	return &plainAMQP{conn, channel}, errors.Join(err, channel.Confirm(false), channel.Qos(100, 0, false))
 }
 
 func (c *plainAMQP) publish(ctx context.Context, topic string, payloads [][]byte) error {
@@ -49,14 +44,21 @@ func (c *plainAMQP) publish(ctx context.Context, topic string, payloads [][]byte
 	return nil
 }
 
-func (c *plainAMQP) consume(_ context.Context, _ []string, n int) error {
-	for ; n > 0; n-- {
-		delivery := <-c.taken
+func (c *plainAMQP) consume(_ context.Context, topics []string, n int) error {
+	if n == 0 {
+		return nil
+	}
+	taken, err := c.channel.Consume(topics[0]+"_plain", "plain", false, false, false, false, nil)
+	if err != nil {
+		return err
+	}
+	for range n {
+		delivery := <-taken
 		if err := delivery.Ack(false); err != nil {
 			return err
 		}
 	}
-	return nil
+	return c.channel.Cancel("plain", false)
 }
 
 func (c *plainAMQP) close(topics []string) error {
