@@ -63,15 +63,37 @@ func NewEnvelope(ctx context.Context, ws WorkspaceID, event Event, id EventID, n
 // binary and the payload as it is. JSON for the whole envelope costs six times
 // as much to read.
 func EncodeSlice(envelopes []Envelope) ([]byte, error) {
-	out := []byte{1}
-	var body []byte
+	size := 1
 	for i := range envelopes {
-		body = envelopes[i].appendBinary(body[:0])
-		out = binary.AppendUvarint(out, uint64(len(body)))
-		out = append(out, body...)
+		size += envelopes[i].size() + binary.MaxVarintLen32
+	}
+	out := append(make([]byte, 0, size), 1)
+	for i := range envelopes {
+		out = binary.AppendUvarint(out, uint64(envelopes[i].size()))
+		out = envelopes[i].appendBinary(out)
 	}
 	return out, nil
 }
+
+// texts are the fields that stand behind their lengths.
+func (e *Envelope) texts() [5]string {
+	return [...]string{e.Name, e.Subject.Type, e.Actor.Type, e.Actor.ID, e.Trace}
+}
+
+// size is how many bytes appendBinary writes.
+func (e *Envelope) size() int {
+	n := fixedSize + len(e.Data)
+	for _, text := range e.texts() {
+		n += len(text) + 1
+		for length := len(text); length >= 0x80; length >>= 7 {
+			n++
+		}
+	}
+	return n
+}
+
+// fixedSize is that of the ids and the time.
+const fixedSize = 16 + 16 + 8 + 16
 
 // appendBinary writes the fields in their order; texts stand behind their
 // lengths, and the payload is what is left.
@@ -80,30 +102,34 @@ func (e *Envelope) appendBinary(b []byte) []byte {
 	b = append(b, e.Workspace[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(e.OccurredAt.UnixMicro()))
 	b = append(b, e.Subject.ID[:]...)
-	for _, text := range [...]string{e.Name, e.Subject.Type, e.Actor.Type, e.Actor.ID, e.Trace} {
+	for _, text := range e.texts() {
 		b = binary.AppendUvarint(b, uint64(len(text)))
 		b = append(b, text...)
 	}
 	return append(b, e.Data...)
 }
 
-// unmarshalBinary reads what appendBinary wrote; the payload is not copied.
-func (e *Envelope) unmarshalBinary(b []byte) error {
-	const fixed = 16 + 16 + 8 + 16
-	if len(b) < fixed {
+// unmarshalBinary reads what appendBinary wrote into the zero Envelope. The
+// payload is not copied, and texts that are as those of the envelope before, as
+// most are, are shared with it.
+func (e *Envelope) unmarshalBinary(b []byte, before *Envelope) error {
+	if len(b) < fixedSize {
 		return fmt.Errorf("an envelope of %d bytes", len(b))
 	}
 	copy(e.ID[:], b)
 	copy(e.Workspace[:], b[16:])
 	e.OccurredAt = time.UnixMicro(int64(binary.BigEndian.Uint64(b[32:]))).UTC()
 	copy(e.Subject.ID[:], b[40:])
-	b = b[fixed:]
-	for _, text := range [...]*string{&e.Name, &e.Subject.Type, &e.Actor.Type, &e.Actor.ID, &e.Trace} {
+	b = b[fixedSize:]
+	known := before.texts()
+	for i, text := range [...]*string{&e.Name, &e.Subject.Type, &e.Actor.Type, &e.Actor.ID, &e.Trace} {
 		size, n := binary.Uvarint(b)
 		if n <= 0 || size > uint64(len(b)-n) {
 			return fmt.Errorf("an envelope is cut short")
 		}
-		*text = string(b[n : n+int(size)])
+		if *text = known[i]; known[i] != string(b[n:n+int(size)]) {
+			*text = string(b[n : n+int(size)])
+		}
 		b = b[n+int(size):]
 	}
 	if e.ID.IsZero() || e.Workspace.IsZero() || e.Name == "" {
@@ -113,11 +139,14 @@ func (e *Envelope) unmarshalBinary(b []byte) error {
 	return nil
 }
 
+// usualBytes is what most payloads fit into.
+const usualBytes = 512
+
 // encode is json.Marshal without the escapes for HTML, which make six bytes of
 // each <, > and &.
 func encode(v any) ([]byte, error) {
 	if fast, ok := v.(interface{ AppendJSON(b []byte) []byte }); ok {
-		return fast.AppendJSON(nil), nil
+		return fast.AppendJSON(make([]byte, 0, usualBytes)), nil
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -134,18 +163,25 @@ func DecodeSlice(data []byte) ([]Envelope, error) {
 	if len(data) == 0 || data[0] != 1 {
 		return fault(fmt.Errorf("unknown slice version"))
 	}
-	var envelopes []Envelope
-	for rest := data[1:]; len(rest) > 0; {
+	count := 0
+	for rest := data[1:]; len(rest) > 0; count++ {
 		size, n := binary.Uvarint(rest)
 		if n <= 0 || size > uint64(len(rest)-n) {
-			return fault(fmt.Errorf("cut short after %d envelopes", len(envelopes)))
+			return fault(fmt.Errorf("cut short after %d envelopes", count))
 		}
-		var e Envelope
-		if err := e.unmarshalBinary(rest[n : n+int(size) : n+int(size)]); err != nil {
+		rest = rest[n+int(size):]
+	}
+	if count == 0 {
+		return nil, nil
+	}
+	envelopes, before := make([]Envelope, count), &Envelope{}
+	rest := data[1:]
+	for i := range envelopes {
+		size, n := binary.Uvarint(rest)
+		if err := envelopes[i].unmarshalBinary(rest[n:n+int(size):n+int(size)], before); err != nil {
 			return fault(err)
 		}
-		envelopes = append(envelopes, e)
-		rest = rest[n+int(size):]
+		before, rest = &envelopes[i], rest[n+int(size):]
 	}
 	return envelopes, nil
 }

@@ -41,19 +41,33 @@ func (s *Store) QueryArrays(ctx context.Context, db bun.IDB, query string, array
 	if s.dialect != PostgreSQL || !ok {
 		return nil, &engage.Error{Code: engage.Unimplemented, Op: op, Err: fmt.Errorf("no arrays on %s", s.dialect)}
 	}
-	var sent string
-	var args []any
-	err := checkArrays(arrays)
-	if err == nil {
-		sent, args, err = s.arrays.Bind(query, arrays)
-	}
+	sent, args, err := s.bind(op, query, arrays)
 	if err != nil {
-		return nil, &engage.Error{Code: engage.Invalid, Op: op, Err: err}
+		return nil, err
 	}
 	if len(args) == 0 {
 		return c.QueryContext(ctx, sent)
 	}
 	return c.guard.QueryContext(ctx, sent, args...)
+}
+
+// execArrays runs a statement with arrays that answers nothing.
+func (s *Store) execArrays(ctx context.Context, c *conn, query string, arrays ...any) error {
+	sent, args, err := s.bind("bunstore.execArrays", query, arrays)
+	if err == nil {
+		_, err = c.execBound(ctx, sent, args...)
+	}
+	return err
+}
+
+func (s *Store) bind(op, query string, arrays []any) (sent string, args []any, err error) {
+	if err = checkArrays(arrays); err == nil {
+		sent, args, err = s.arrays.Bind(query, arrays)
+	}
+	if err != nil {
+		return "", nil, &engage.Error{Code: engage.Invalid, Op: op, Err: err}
+	}
+	return sent, args, nil
 }
 
 // checkArrays refuses what Text, Key and JSON refuse; strings count as Text.

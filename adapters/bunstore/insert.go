@@ -67,31 +67,21 @@ func InsertNew[R any](ctx context.Context, db bun.IDB, rows []R, key ...string) 
 // Rows are written in the order in which they are given, which has to be that of
 // their keys, so that two writers of the same rows wait for each other.
 func Upsert[R any](ctx context.Context, db bun.IDB, rows []R, key []string, columns ...string) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	query, set := db.NewInsert().Model(&rows).Returning("NULL"), "? = EXCLUDED.?"
+	on, set := bun.SafeQuery("CONFLICT (?) DO UPDATE", bun.Safe(strings.Join(key, ", "))), "? = EXCLUDED.?"
+	tail := " ON CONFLICT (" + strings.Join(key, ", ") + ") DO UPDATE SET "
 	if DialectOf(db) == MariaDB {
-		query, set = query.On("DUPLICATE KEY UPDATE"), "? = VALUES(?)"
-	} else {
-		query = query.On("CONFLICT (?) DO UPDATE", bun.Safe(strings.Join(key, ", ")))
+		on, set = bun.SafeQuery("DUPLICATE KEY UPDATE"), "? = VALUES(?)"
 	}
-	for _, column := range columns {
-		query = query.Set(set, bun.Ident(column), bun.Ident(column))
+	for i, column := range columns {
+		tail += strings.Repeat(", ", min(i, 1)) + column + " = EXCLUDED." + column
 	}
-	statement, err := query.AppendQuery(genOf(db), nil)
-	if err != nil {
-		return err
-	}
-	if len(statement) > maxStatement && len(rows) > 1 {
-		half := len(rows) / 2
-		if err := Upsert(ctx, db, rows[:half], key, columns...); err != nil {
-			return err
+	return write(ctx, db, rows, func(query *bun.InsertQuery) *bun.InsertQuery {
+		query = query.On(on.Query, on.Args...)
+		for _, column := range columns {
+			query = query.Set(set, bun.Ident(column), bun.Ident(column))
 		}
-		return Upsert(ctx, db, rows[half:], key, columns...)
-	}
-	_, err = db.NewRaw(string(statement)).Exec(ctx)
-	return err
+		return query
+	}, tail)
 }
 
 type inserter[R any] struct {

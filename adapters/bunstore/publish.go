@@ -66,9 +66,9 @@ func (s *Store) flush(ctx context.Context, t *tx) error {
 	}
 	rows := s.cut(t.events)
 	t.events = nil
-	unset, poke := []string{"seq", "pos"}, s.sequencer.Poke
+	poke := s.sequencer.Poke
 	if s.dialect == SQLite {
-		unset, poke = unset[:1], s.wake
+		poke = s.wake
 		if err := place(ctx, t, rows); err != nil {
 			return MapError(ctx, "bunstore.Publish", "", err)
 		}
@@ -81,12 +81,42 @@ func (s *Store) flush(ctx context.Context, t *tx) error {
 		}
 		chunk := rows[:n]
 		rows = rows[n:]
-		if _, err := t.conn.NewInsert().Model(&chunk).ExcludeColumn(unset...).Returning("NULL").Exec(ctx); err != nil {
+		if err := s.append(ctx, t.conn, chunk); err != nil {
 			return MapError(ctx, "bunstore.Publish", "", err)
 		}
 	}
 	t.hooks = append(t.hooks, poke)
 	return nil
+}
+
+// append writes slices, their payloads as bytes: in a statement's text they would
+// stand in hexadecimal.
+func (s *Store) append(ctx context.Context, db *conn, rows []logRow) error {
+	const into = "INSERT INTO engage_log (part, pos, workspace_id, id, events, created_at, payload) "
+	if s.dialect != PostgreSQL {
+		args := make([]any, 0, 7*len(rows))
+		for _, row := range rows {
+			var pos any
+			if row.Pos > 0 {
+				pos = row.Pos
+			}
+			args = append(args, int64(row.Part), pos, row.Workspace[:], row.ID[:], int64(row.Events), row.CreatedAt.Time().UnixMicro(), row.Payload)
+		}
+		_, err := db.execBound(ctx, into+"VALUES "+strings.Repeat("(?, ?, ?, ?, ?, ?, ?), ", len(rows)-1)+"(?, ?, ?, ?, ?, ?, ?)", args...)
+		return err
+	}
+	n := len(rows)
+	parts, workspaces, ids := make([]int64, n), make([]UID, n), make([]UID, n)
+	events, created, payloads := make([]int64, n), make([]Micros, n), make([][]byte, n)
+	for i, row := range rows {
+		parts[i], workspaces[i], ids[i] = int64(row.Part), row.Workspace, row.ID
+		events[i], created[i], payloads[i] = int64(row.Events), row.CreatedAt, row.Payload
+	}
+	// Identities are drawn in the order of the rows.
+	return s.execArrays(ctx, db, into+`SELECT part, NULL, workspace_id, id, events, created_at, payload
+		FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::bigint[], $5::timestamptz[], $6::bytea[])
+		WITH ORDINALITY AS u (part, workspace_id, id, events, created_at, payload, n) ORDER BY n`,
+		parts, workspaces, ids, events, created, payloads)
 }
 
 // place gives slices their positions when they are written. SQLite alone can:

@@ -76,7 +76,7 @@ func startPublish(ctx context.Context, store, dsn string) (sides, error) {
 	return sides{
 		floor: func(ctx context.Context, n int) error {
 			for left := n; left > 0; left -= engage.MaxSliceEvents {
-				if err := floorPublish(ctx, db, store, func() [16]byte { return ws }, ids.NewID, [][]byte{slice}, engage.MaxSliceEvents); err != nil {
+				if err := floorPublish(ctx, db, store, ws, ids.NewID(), slice, engage.MaxSliceEvents); err != nil {
 					return err
 				}
 			}
@@ -87,7 +87,20 @@ func startPublish(ctx context.Context, store, dsn string) (sides, error) {
 	}, nil
 }
 
+// startConsume compares with a floor that reads slices, and startConsumeDecoded
+// with one that decodes them, too.
 func startConsume(ctx context.Context, store, dsn string) (sides, error) {
+	return consuming(ctx, store, dsn, func([]byte) error { return nil })
+}
+
+func startConsumeDecoded(ctx context.Context, store, dsn string) (sides, error) {
+	return consuming(ctx, store, dsn, func(slice []byte) error {
+		_, err := floorDecode[happened](slice)
+		return err
+	})
+}
+
+func consuming(ctx context.Context, store, dsn string, handle func(slice []byte) error) (sides, error) {
 	p, err := platform(ctx, store, dsn)
 	if err != nil {
 		return sides{}, err
@@ -137,7 +150,7 @@ func startConsume(ctx context.Context, store, dsn string) (sides, error) {
 			}
 		},
 		floor: func(ctx context.Context, _ int) (err error) {
-			pos, err = floorConsume(ctx, db, part, pos)
+			pos, err = floorConsume(ctx, db, part, pos, handle)
 			return err
 		},
 		ours: func(ctx context.Context, n int) error {

@@ -84,7 +84,7 @@ func (r *Attributes) Define(ctx context.Context, ws engage.WorkspaceID, definiti
 		at[key], rows = len(rows), append(rows, row)
 	}
 	slices.SortFunc(rows, definitionRow.compare)
-	err = upsert(ctx, db, rows, "workspace_id, object, attribute", "label", "type", "element", "options", "updated_at")
+	err = upsert(ctx, db, rows, []string{"workspace_id", "object", "attribute"}, "label", "type", "element", "options", "updated_at")
 	return bunstore.MapError(ctx, op, "", err)
 }
 

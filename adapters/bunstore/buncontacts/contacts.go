@@ -162,7 +162,7 @@ func (r *Contacts) Update(ctx context.Context, ws engage.WorkspaceID, all []cont
 	}
 	slices.SortFunc(rows, func(a, b contactRow) int { return contacts.ID(a.ID).Compare(contacts.ID(b.ID)) })
 	return r.atomically(ctx, op, ws, func(db bun.IDB) error {
-		if err := upsert(ctx, db, rows, "workspace_id, id", contactColumns[:]...); err != nil {
+		if err := upsert(ctx, db, rows, []string{"workspace_id", "id"}, contactColumns[:]...); err != nil {
 			return err
 		}
 		if err := deleteIdentities(ctx, db, ws, gone); err != nil {

@@ -205,7 +205,7 @@ func (r *Members) Put(ctx context.Context, ws engage.WorkspaceID, all []contacts
 }
 
 func putMembers(ctx context.Context, db bun.IDB, rows []memberRow) error {
-	return upsert(ctx, db, rows, "workspace_id, contact_id, list_id", "state", "source", "reached_at")
+	return upsert(ctx, db, rows, []string{"workspace_id", "contact_id", "list_id"}, "state", "source", "reached_at")
 }
 
 // Lock implements contacts.MembershipRepository.

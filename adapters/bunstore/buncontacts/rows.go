@@ -43,7 +43,7 @@ func chunks[Row sized](rows []Row) iter.Seq[[]Row] {
 // insert writes rows, none of which may exist.
 func insert[Row sized](ctx context.Context, db bun.IDB, rows []Row) error {
 	for chunk := range chunks(rows) {
-		if _, err := db.NewInsert().Model(&chunk).Returning("NULL").Exec(ctx); err != nil {
+		if err := bunstore.Insert(ctx, db, chunk); err != nil {
 			return err
 		}
 	}
@@ -52,19 +52,9 @@ func insert[Row sized](ctx context.Context, db bun.IDB, rows []Row) error {
 
 // upsert writes rows whose only unique key is key, and replaces columns of those
 // that exist. On MariaDB a second unique key would have another row replaced.
-func upsert[Row sized](ctx context.Context, db bun.IDB, rows []Row, key string, columns ...string) error {
+func upsert[Row sized](ctx context.Context, db bun.IDB, rows []Row, key []string, columns ...string) error {
 	for chunk := range chunks(rows) {
-		q := db.NewInsert().Model(&chunk).Returning("NULL")
-		set := "? = EXCLUDED.?"
-		if bunstore.DialectOf(db) == bunstore.MariaDB {
-			q, set = q.On("DUPLICATE KEY UPDATE"), "? = VALUES(?)"
-		} else {
-			q = q.On("CONFLICT (?) DO UPDATE", bun.Safe(key))
-		}
-		for _, column := range columns {
-			q = q.Set(set, bun.Ident(column), bun.Ident(column))
-		}
-		if _, err := q.Exec(ctx); err != nil {
+		if err := bunstore.Upsert(ctx, db, chunk, key, columns...); err != nil {
 			return err
 		}
 	}
