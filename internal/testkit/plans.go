@@ -94,7 +94,25 @@ func (p *Plans) explain(ctx context.Context, statement string) (plan []map[strin
 		}
 	}
 	explain := map[string]string{"sqlite": "EXPLAIN QUERY PLAN ", "postgres": "EXPLAIN (COSTS OFF) ", "mysql": "EXPLAIN "}[p.db.Name]
-	rows, err := tx.QueryContext(ctx, explain+statement)
+	return rowsOf(ctx, tx, explain+statement)
+}
+
+// Rows answers what a query finds, by column; NULL is "".
+func (d *Database) Rows(t testing.TB, query string) []map[string]string {
+	t.Helper()
+	found, err := rowsOf(t.Context(), d.Write.DB, query)
+	if err != nil {
+		t.Fatalf("%v\n%.300s", err, query)
+	}
+	return found
+}
+
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func rowsOf(ctx context.Context, db querier, query string) (found []map[string]string, err error) {
+	rows, err := db.QueryContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +133,7 @@ func (p *Plans) explain(ctx context.Context, statement string) (plan []map[strin
 		for i, column := range columns {
 			row[column] = values[i].String
 		}
-		plan = append(plan, row)
+		found = append(found, row)
 	}
-	return plan, nil
+	return found, nil
 }

@@ -3,19 +3,12 @@ package bunapikeys_test
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"encoding/hex"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
-
-	gocmp "github.com/google/go-cmp/cmp"
-	"github.com/uptrace/bun"
 
 	"github.com/go-engage/engage"
 	"github.com/go-engage/engage/adapters/accounts/apikeys"
@@ -161,104 +154,18 @@ func TestEachCallRunsAFixedNumberOfStatements(t *testing.T) {
 }
 
 // TestHotStatementsAreReadByAnIndex compares how each database would run the
-// statements against testdata. On PostgreSQL sequential scans are off, so that
-// small tables plan as large ones.
+// statements against testdata.
 func TestHotStatementsAreReadByAnIndex(t *testing.T) {
 	t.Parallel()
 	testkit.Each(t, func(t *testing.T, db *testkit.Database) {
 		b := setup(t, db)
-		var got strings.Builder
+		plans := testkit.NewPlans(db)
+		plans.AsLarge = true
 		for _, c := range b.calls() {
-			for i, statement := range b.statements(t, c) {
-				if verb, _, _ := strings.Cut(statement, " "); verb != "INSERT" && verb != "SAVEPOINT" {
-					fmt.Fprintf(&got, "== %s, %d\n%s\n", c.name, i+1, b.plan(t, statement))
-				}
-			}
+			plans.Add(t, c.name, b.statements(t, c))
 		}
-		golden := filepath.Join("testdata", "plans_"+db.Name+".txt")
-		if *update {
-			if err := os.WriteFile(golden, []byte(got.String()), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := gocmp.Diff(string(want), got.String()); diff != "" {
-			t.Errorf("-want +got, rewrite with -update:\n%s", diff)
-		}
+		plans.Compare(t, *update)
 	})
-}
-
-// literals are what differs from run to run.
-var literals = []struct {
-	pattern *regexp.Regexp
-	name    string
-}{
-	{regexp.MustCompile(`ANY \('\{[^']*\}'::\w+(\[\])?\)`), "ANY (…)"},
-	{regexp.MustCompile(`'(?:[^']|'')*'::[a-z]+(?: with time zone)?(?:\[\])?`), "?"},
-	{regexp.MustCompile(`'(?:[^']|'')*'`), "?"},
-}
-
-// plan is how the database would run a statement.
-func (b *testBundle) plan(t *testing.T, statement string) string {
-	t.Helper()
-	conn, err := b.db.Write.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close() //nolint:errcheck // nothing was written
-	explain := map[string]string{"sqlite": "EXPLAIN QUERY PLAN ", "postgres": "EXPLAIN (COSTS OFF) ", "mysql": "EXPLAIN "}[b.db.Name]
-	if b.db.Name == "postgres" {
-		if _, err := conn.ExecContext(t.Context(), "SET enable_seqscan = off"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var lines []string
-	for _, row := range rowsOf(t, conn, explain+statement) {
-		line := row["detail"] + row["QUERY PLAN"]
-		if b.db.Name == "mysql" {
-			line = fmt.Sprintf("%s %s key=%s %s", row["table"], row["type"], row["key"], row["Extra"])
-		}
-		for _, l := range literals {
-			line = l.pattern.ReplaceAllString(line, l.name)
-		}
-		lines = append(lines, line)
-	}
-	return strings.TrimSpace(strings.Join(lines, "\n"))
-}
-
-func rowsOf(t *testing.T, conn bun.Conn, query string) []map[string]string {
-	t.Helper()
-	rows, err := conn.Conn.QueryContext(t.Context(), query)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close() //nolint:errcheck // read to its end
-	columns, err := rows.Columns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []map[string]string
-	for rows.Next() {
-		values, pointers := make([]sql.NullString, len(columns)), make([]any, len(columns))
-		for i := range values {
-			pointers[i] = &values[i]
-		}
-		if err := rows.Scan(pointers...); err != nil {
-			t.Fatal(err)
-		}
-		row := map[string]string{}
-		for i, column := range columns {
-			row[column] = values[i].String
-		}
-		out = append(out, row)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return out
 }
 
 // What a thief of the whole database reads opens nothing.
@@ -288,14 +195,9 @@ func TestADumpOfTheDatabaseHoldsNoUsableKey(t *testing.T) {
 		if _, err := service.Workers()[0].(*engage.Loop).Step(ctx); err != nil {
 			t.Fatal(err)
 		}
-		conn, err := db.Write.Conn(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close() //nolint:errcheck // nothing was written
 		var dump strings.Builder
-		for _, table := range tables(t, db, conn) {
-			for _, row := range rowsOf(t, conn, "SELECT * FROM "+table) {
+		for _, table := range tables(t, db) {
+			for _, row := range db.Rows(t, "SELECT * FROM "+table) {
 				for column, value := range row {
 					fmt.Fprintf(&dump, "%s.%s %s %x\n", table, column, value, value)
 				}
@@ -317,7 +219,7 @@ func TestADumpOfTheDatabaseHoldsNoUsableKey(t *testing.T) {
 	})
 }
 
-func tables(t *testing.T, db *testkit.Database, conn bun.Conn) []string {
+func tables(t *testing.T, db *testkit.Database) []string {
 	t.Helper()
 	query := map[string]string{
 		"sqlite":   "SELECT name FROM sqlite_master WHERE type = 'table'",
@@ -325,7 +227,7 @@ func tables(t *testing.T, db *testkit.Database, conn bun.Conn) []string {
 		"mysql":    "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = database()",
 	}[db.Name]
 	var names []string
-	for _, row := range rowsOf(t, conn, query) {
+	for _, row := range db.Rows(t, query) {
 		names = append(names, row["name"])
 	}
 	return names

@@ -3,20 +3,13 @@ package bunplans_test
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	gocmp "github.com/google/go-cmp/cmp"
-	"github.com/uptrace/bun"
 
 	"github.com/go-engage/engage"
 	"github.com/go-engage/engage/adapters/accounts"
@@ -178,104 +171,18 @@ func TestEachCallRunsAFixedNumberOfStatements(t *testing.T) {
 }
 
 // TestHotStatementsAreReadByAnIndex compares how each database would run the
-// statements against testdata. On PostgreSQL sequential scans are off, so that
-// small tables plan as large ones.
+// statements against testdata.
 func TestHotStatementsAreReadByAnIndex(t *testing.T) {
 	t.Parallel()
 	testkit.Each(t, func(t *testing.T, db *testkit.Database) {
 		b := setup(t, db)
-		var got strings.Builder
+		plans := testkit.NewPlans(db)
+		plans.AsLarge = true
 		for _, c := range b.calls() {
-			for i, statement := range b.statements(t, c) {
-				if verb, _, _ := strings.Cut(statement, " "); verb != "INSERT" && verb != "SAVEPOINT" {
-					fmt.Fprintf(&got, "== %s, %d\n%s\n", c.name, i+1, b.plan(t, statement))
-				}
-			}
+			plans.Add(t, c.name, b.statements(t, c))
 		}
-		golden := filepath.Join("testdata", "plans_"+db.Name+".txt")
-		if *update {
-			if err := os.WriteFile(golden, []byte(got.String()), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := gocmp.Diff(string(want), got.String()); diff != "" {
-			t.Errorf("-want +got, rewrite with -update:\n%s", diff)
-		}
+		plans.Compare(t, *update)
 	})
-}
-
-// literals are what differs from run to run.
-var literals = []struct {
-	pattern *regexp.Regexp
-	name    string
-}{
-	{regexp.MustCompile(`ANY \('\{[^']*\}'::\w+(\[\])?\)`), "ANY (…)"},
-	{regexp.MustCompile(`'(?:[^']|'')*'::[a-z]+(?: with time zone)?(?:\[\])?`), "?"},
-	{regexp.MustCompile(`'(?:[^']|'')*'`), "?"},
-}
-
-// plan is how the database would run a statement.
-func (b *testBundle) plan(t *testing.T, statement string) string {
-	t.Helper()
-	conn, err := b.db.Write.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close() //nolint:errcheck // nothing was written
-	explain := map[string]string{"sqlite": "EXPLAIN QUERY PLAN ", "postgres": "EXPLAIN (COSTS OFF) ", "mysql": "EXPLAIN "}[b.db.Name]
-	if b.db.Name == "postgres" {
-		if _, err := conn.ExecContext(t.Context(), "SET enable_seqscan = off"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var lines []string
-	for _, row := range rowsOf(t, conn, explain+statement) {
-		line := row["detail"] + row["QUERY PLAN"]
-		if b.db.Name == "mysql" {
-			line = fmt.Sprintf("%s %s key=%s %s", row["table"], row["type"], row["key"], row["Extra"])
-		}
-		for _, l := range literals {
-			line = l.pattern.ReplaceAllString(line, l.name)
-		}
-		lines = append(lines, line)
-	}
-	return strings.TrimSpace(strings.Join(lines, "\n"))
-}
-
-func rowsOf(t *testing.T, conn bun.Conn, query string) []map[string]string {
-	t.Helper()
-	rows, err := conn.Conn.QueryContext(t.Context(), query)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close() //nolint:errcheck // read to its end
-	columns, err := rows.Columns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []map[string]string
-	for rows.Next() {
-		values, pointers := make([]sql.NullString, len(columns)), make([]any, len(columns))
-		for i := range values {
-			pointers[i] = &values[i]
-		}
-		if err := rows.Scan(pointers...); err != nil {
-			t.Fatal(err)
-		}
-		row := map[string]string{}
-		for i, column := range columns {
-			row[column] = values[i].String
-		}
-		out = append(out, row)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return out
 }
 
 // whoever owns every workspace.
@@ -341,13 +248,8 @@ func TestProcessesShareALimitExactly(t *testing.T) {
 // logged are the slices of the log, as they are stored.
 func logged(t *testing.T, db *testkit.Database) []string {
 	t.Helper()
-	conn, err := db.Write.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close() //nolint:errcheck // nothing was written
 	var all []string
-	for _, row := range rowsOf(t, conn, "SELECT * FROM engage_log") {
+	for _, row := range db.Rows(t, "SELECT * FROM engage_log") {
 		for _, value := range row {
 			all = append(all, value)
 		}
