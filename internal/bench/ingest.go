@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/go-engage/engage"
+	"github.com/go-engage/engage/adapters/bunstore/buncontacts"
 	"github.com/go-engage/engage/adapters/stack"
 	"github.com/go-engage/engage/contacts"
 	"github.com/go-engage/engage/contacts/attribute"
@@ -74,7 +75,39 @@ func spread(ctx context.Context, clients, n int, work func(ctx context.Context, 
 	return errors.Join(failed...)
 }
 
+// startIngest writes events through the service.
 func startIngest(ctx context.Context, store, dsn string) (sides, error) {
+	return ingesting(ctx, store, dsn, func(p *stack.Platform, ws engage.WorkspaceID) appender {
+		return func(ctx context.Context, _ []eventRow, inputs []events.Input) error {
+			_, err := p.Events.Append(ctx, ws, inputs...)
+			return err
+		}
+	})
+}
+
+// startWrites writes them through the repository alone.
+func startWrites(ctx context.Context, store, dsn string) (sides, error) {
+	return ingesting(ctx, store, dsn, func(p *stack.Platform, ws engage.WorkspaceID) appender {
+		repository := buncontacts.NewEvents(p.SQL)
+		return func(ctx context.Context, rows []eventRow, inputs []events.Input) error {
+			all := make([]events.Event, len(rows))
+			for i, r := range rows {
+				all[i] = events.Event{
+					ID: r.id, ContactID: r.contact, Name: r.name, OccurredAt: r.at, ReceivedAt: r.at, Properties: inputs[i].Properties,
+				}
+			}
+			return p.Tx.InTx(ctx, ws, func(ctx context.Context) error {
+				_, err := repository.Append(ctx, ws, all)
+				return err
+			})
+		}
+	})
+}
+
+// appender writes a batch, which is given in both forms.
+type appender func(ctx context.Context, rows []eventRow, inputs []events.Input) error
+
+func ingesting(ctx context.Context, store, dsn string, through func(*stack.Platform, engage.WorkspaceID) appender) (sides, error) {
 	p, err := platform(ctx, store, dsn)
 	if err != nil {
 		return sides{}, err
@@ -93,6 +126,7 @@ func startIngest(ctx context.Context, store, dsn string) (sides, error) {
 			props: fmt.Sprintf(`{"campaign":"spring","device":"phone","n":%d,"path":"/products/%d/reviews","source":"web"}`, next, next%997),
 		}
 	}
+	ours := through(p, ws)
 	floor, closeFloor, err := ingestFloor(ctx, store, dsn)
 	if err != nil {
 		return sides{}, err
@@ -119,10 +153,7 @@ func startIngest(ctx context.Context, store, dsn string) (sides, error) {
 			return spread(ctx, writers(store), n, func(ctx context.Context, from, to int) error { return floor(ctx, rows[from:to]) })
 		},
 		ours: func(ctx context.Context, n int) error {
-			return spread(ctx, writers(store), n, func(ctx context.Context, from, to int) error {
-				_, err := p.Events.Append(ctx, ws, inputs[from:to]...)
-				return err
-			})
+			return spread(ctx, writers(store), n, func(ctx context.Context, from, to int) error { return ours(ctx, rows[from:to], inputs[from:to]) })
 		},
 		close: func() error { return errors.Join(closeFloor(), p.Close()) },
 	}, nil
