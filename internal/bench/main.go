@@ -38,19 +38,27 @@ type sides struct {
 	// prepare makes what a measurement of n units uses up; nil: nothing.
 	prepare     func(ctx context.Context, n int) error
 	floor, ours func(ctx context.Context, n int) error
-	close       func() error
+	// figure is what the last measurement is worth, the more the better; nil:
+	// units a second.
+	figure func() float64
+	close  func() error
 }
 
 var benchmarks = []benchmark{
 	{"ingest", "events through the service, committed and deduplicated, with their slice (floor: the store's fastest insert)", startIngest, 20_000},
+	{"writes", "event rows through the repository, committed and deduplicated (floor: the store's fastest insert)", startWrites, 20_000},
 	{"publish", "domain events into the log (floor: the same slices inserted by hand)", startPublish, 50_000},
 	{"consume", "domain events out of the log with a cursor (floor: reading the slices and moving a cursor by hand)", startConsume, 50_000},
+	{"consume-decoded", "the same (floor: it decodes the payloads, too, with encoding/json)", startConsumeDecoded, 50_000},
 	{"seal", "secrets sealed under the workspace's newest data key (floor: reading its row and bare AES-256-GCM)", startSeal, 20_000},
 	{"open", "sealed secrets opened under a data key in the process (floor: bare AES-256-GCM)", startOpen, 200_000},
+	{"tenants-100", "single events through the Collector, over 100 workspaces (floor: the same load on one)", startTenants(100), 20_000},
+	{"tenants-10000", "single events through the Collector, over 10,000 workspaces (floor: the same load on one)", startTenants(10_000), 20_000},
+	{"flood", "1 ÷ the 99th percentile from append to consumer while another workspace floods (floor: without the flood)", startFlood, 300},
+	{"smtp", "8 KiB messages composed and sent over one connection (floor: the same bytes, a command a round trip)", startSMTP, 5_000},
 	{"netguard", "8 KiB fetched over a kept connection through a policy (floor: a plain http.Client)", startNetguard(false), 20_000},
 	{"netguard-dial", "the same over a new connection each (floor: the same)", startNetguard(true), 5_000},
 	{"overload", "events accepted while ten times as many are offered as can be written (floor: that capacity)", startOverload, 100_000},
-	{"smtp", "8 KiB messages composed and sent over one connection (floor: the same bytes, a command a round trip)", startSMTP, 5_000},
 }
 
 // line is one measurement, as -json prints it.
@@ -99,7 +107,7 @@ func main() {
 		}
 		n := b.n
 		if *quick {
-			n = 2000
+			n /= 10
 		}
 		if *units > 0 {
 			n = *units
@@ -131,6 +139,9 @@ func measure(ctx context.Context, b benchmark, store string, n, pairs int, asJSO
 		}
 		began := time.Now()
 		err := side(ctx, n)
+		if s.figure != nil && err == nil {
+			return s.figure(), nil
+		}
 		return float64(n) / time.Since(began).Seconds(), err
 	}
 	// The first pair meets an empty table and cold caches; it is not counted.
@@ -160,7 +171,7 @@ func measure(ctx context.Context, b benchmark, store string, n, pairs int, asJSO
 		}
 	}
 	if !asJSON {
-		fmt.Printf("%-10s %-9s ours %9.0f/s  floor %9.0f/s  ratio %.2f (%.2f–%.2f)\n",
+		fmt.Printf("%-14s %-9s ours %9.0f/s  floor %9.0f/s  ratio %.2f (%.2f–%.2f)\n",
 			b.name, store, median(rates), median(floors), median(ratios), slices.Min(ratios), slices.Max(ratios))
 	}
 	return s.close()
