@@ -36,6 +36,14 @@ type ContactsAcross interface {
 	ExistingAcross(ctx context.Context, shard engage.Shard, asked []ContactAcross) ([]bool, error)
 }
 
+// across are the options of a service's ports.
+type across struct {
+	events   RepositoryAcross
+	contacts ContactsAcross
+}
+
+func (a across) given() bool { return a.events != nil && a.contacts != nil }
+
 // writeAcross stores the events of calls of any workspaces of a database, in the
 // InShard transaction in ctx. Calls that name a contact which is missing are
 // answered so and write nothing; the others go on.
@@ -48,7 +56,7 @@ func (s *Service) writeAcross(ctx context.Context, shard engage.Shard, calls []*
 			asked = append(asked, ContactAcross{one.ws, e.ContactID})
 		}
 	}
-	exists, err := s.contacts.(ContactsAcross).ExistingAcross(ctx, shard, asked)
+	exists, err := s.across.contacts.ExistingAcross(ctx, shard, asked)
 	if err != nil {
 		return err
 	}
@@ -63,7 +71,7 @@ func (s *Service) writeAcross(ctx context.Context, shard engage.Shard, calls []*
 			}
 		}
 	}
-	isNew, err := s.events.(RepositoryAcross).AppendAcross(ctx, shard, all)
+	isNew, err := s.across.events.AppendAcross(ctx, shard, all)
 	if err != nil {
 		return err
 	}

@@ -255,7 +255,7 @@ func (c *Collector) commit(ctx context.Context, batch []*call) {
 // so that one caller's fault stays with that caller.
 func (c *Collector) write(ctx context.Context, shard engage.Shard, calls []*call) {
 	err := c.events.rt.Tx.InShard(ctx, shard, func(ctx context.Context) error {
-		if c.events.across {
+		if c.events.across.given() {
 			return c.events.writeAcross(ctx, shard, calls)
 		}
 		for ws, mine := range byWorkspace(calls) {
@@ -272,7 +272,7 @@ func (c *Collector) write(ctx context.Context, shard engage.Shard, calls []*call
 		c.write(ctx, shard, calls[len(calls)/2:])
 		return
 	}
-	if err != nil || !c.events.across {
+	if err != nil || !c.events.across.given() {
 		c.settle(calls, err)
 	}
 }

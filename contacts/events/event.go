@@ -110,7 +110,7 @@ type Service struct {
 	rt       engage.Runtime
 	events   Repository
 	contacts Contacts
-	across   bool // both write over workspaces
+	across   across // nil parts: the Collector writes workspace by workspace
 }
 
 // New makes a Service, or answers every fault of its arguments at once.
@@ -126,9 +126,10 @@ func New(d Deps, _ Config) (*Service, error) {
 	if err := faults.Err("events.New", ""); err != nil {
 		return nil, err
 	}
-	_, appends := d.Events.(RepositoryAcross)
-	_, knows := d.Contacts.(ContactsAcross)
-	return &Service{rt: rt, events: d.Events, contacts: d.Contacts, across: appends && knows}, nil
+	s := &Service{rt: rt, events: d.Events, contacts: d.Contacts}
+	s.across.events, _ = d.Events.(RepositoryAcross)
+	s.across.contacts, _ = d.Contacts.(ContactsAcross)
+	return s, nil
 }
 
 // Append stores events and tells of the new ones in the log; the answers are
