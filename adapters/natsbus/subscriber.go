@@ -181,7 +181,7 @@ func (s *Subscriber) deliver(ctx context.Context, in jetstream.Msg, out chan<- *
 		case <-alive.C:
 			err = in.InProgress()
 		case <-msg.Acked():
-			err, settled = in.Ack(), true
+			err, settled = s.acknowledge(ctx, in), true
 		case <-msg.Nacked():
 			err, settled = in.NakWithDelay(s.cfg.NackDelay), true
 		case <-ctx.Done():
@@ -191,6 +191,14 @@ func (s *Subscriber) deliver(ctx context.Context, in jetstream.Msg, out chan<- *
 			s.cfg.Logger.WarnContext(ctx, "the server was not told of a message", "op", "natsbus.Subscribe", "id", msg.UUID, "err", err)
 		}
 	}
+}
+
+// acknowledge waits until the server has taken the acknowledgement: servers 2.9
+// may forget a request for the next message that overtakes it.
+func (s *Subscriber) acknowledge(ctx context.Context, in jetstream.Msg) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
+	defer cancel()
+	return in.DoubleAck(ctx)
 }
 
 // rest waits for d or until ctx ends.

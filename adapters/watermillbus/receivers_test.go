@@ -53,9 +53,14 @@ type received struct {
 
 func (b *bundle) receive(t testing.TB, consumer *engage.Consumer) *received {
 	t.Helper()
+	return b.receiveWithin(t, consumer, time.Minute)
+}
+
+func (b *bundle) receiveWithin(t testing.TB, consumer *engage.Consumer, grace time.Duration) *received {
+	t.Helper()
 	r := &received{bundle: b, hand: hand{make(chan *message.Message)}, log: &bytes.Buffer{}}
 	cfg := b.config()
-	cfg.Backoff, cfg.Telemetry, cfg.Grace = soon, &r.counts, 50*time.Millisecond
+	cfg.Backoff, cfg.Telemetry, cfg.Grace = soon, &r.counts, grace
 	cfg.Logger = slog.New(slog.NewTextHandler(r.log, nil))
 	var err error
 	r.receivers, err = watermillbus.NewReceivers(watermillbus.ReceiverConfig{
@@ -228,10 +233,11 @@ func TestADeploymentLosesAndParksNothing(t *testing.T) {
 		b.publish(t, ws, 1, 10)
 		b.publish(t, ws, 11, 20)
 		messages := b.relayedMessages(t)
-		for i, patient := range []bool{true, false, true} {
+		for i, grace := range []time.Duration{time.Minute, time.Millisecond, time.Minute} {
+			patient := grace == time.Minute
 			entered, leave := make(chan struct{}), make(chan struct{})
 			first := true
-			r := b.receive(t, b.adder(nil, func(ctx context.Context, _ engage.WorkspaceID, _ int) error {
+			r := b.receiveWithin(t, b.adder(nil, func(ctx context.Context, _ engage.WorkspaceID, _ int) error {
 				if !first {
 					return nil
 				}
@@ -243,7 +249,7 @@ func TestADeploymentLosesAndParksNothing(t *testing.T) {
 				}
 				<-ctx.Done() // longer than the grace
 				return ctx.Err()
-			}))
+			}), grace)
 			answered := make(chan bool)
 			go func() { answered <- r.bring(t, messages[(i+1)/2]) }()
 			<-entered
