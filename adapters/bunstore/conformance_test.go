@@ -120,3 +120,46 @@ func TestKernelConformance(t *testing.T) {
 		})
 	}
 }
+
+// TestKernelConformanceWithAPlacement runs the suite on two databases, whose
+// transactions look at the fence.
+func TestKernelConformanceWithAPlacement(t *testing.T) {
+	t.Parallel()
+	for name, open := range openers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if testing.Short() && name != "sqlite" {
+				t.Skip("two databases a case take long to make")
+			}
+			open(t)
+			kerneltest.Suite{Transactions: 50}.Run(t, func(t *testing.T) kerneltest.Kernel {
+				clock := engage.NewManualClock(testkit.Start)
+				here, there := open(t), open(t)
+				store, err := bunstore.Open(t.Context(), bunstore.Config{
+					Clock: clock, Write: here.Write, Read: here.Read, Placement: &bunstore.Placement{},
+					More: []bunstore.Database{{Shard: west, Write: there.Write, Read: there.Read}},
+				})
+				check(t, err)
+				check(t, store.Migrate(t.Context()))
+				for _, db := range []*testkit.Database{here, there} {
+					_, err := db.Write.ExecContext(t.Context(), notesDDL[store.Dialect()])
+					check(t, err)
+				}
+				return kerneltest.Kernel{
+					Tx: store, Events: store, Log: store.Log(), Parked: store.Parked(), Leases: store.Leases(),
+					Notes: notes{store}, BrokenRead: notes{store}.broken, Clock: clock,
+					Away: func(ctx context.Context, ws engage.WorkspaceID) (engage.Shard, error) {
+						return west, store.Place(ctx, ws, west)
+					},
+					Sequence: func(ctx context.Context) error {
+						for {
+							if n, err := store.Sequence(ctx); n == 0 || err != nil {
+								return err
+							}
+						}
+					},
+				}
+			})
+		})
+	}
+}

@@ -47,4 +47,20 @@
 // nothing appears behind one that a reader has passed. A step takes about 20 ms
 // for 512 rows, whatever one workspace has waiting. SQLite, with one writer at a
 // time, numbers rows as it writes them.
+//
+// # Many databases
+//
+// With a [Placement] a directory says which database each workspace is on, and
+// [Store.Move] brings one to another while it is in use. Writers wait while the
+// consumers read its log to the end and while its rows change places, which
+// takes as long as there are rows; readers wait for the second part of that. The
+// tables that move are found in the database's catalogue: all of the suite that
+// hold workspace_id, parked events among them. The log stays where it was
+// written, and [Store.Feed] reads a workspace's slices across its moves.
+//
+// # Row-level security
+//
+// With [Config.RowSecurity] PostgreSQL itself shows a transaction the rows of its
+// workspace alone. A transaction of InShard sees all, be there an InTx in it or
+// not: consumers and workers serve many workspaces with one.
 package bunstore

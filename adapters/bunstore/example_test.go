@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/go-engage/engage"
 	"github.com/go-engage/engage/adapters/bunstore"
@@ -23,10 +24,10 @@ func (ordered) EventName() string         { return "shop.order.placed.v1" }
 func (ordered) EventSubject() engage.Ref  { return engage.Ref{Type: "order", ID: [16]byte{1}} }
 func workspace(n byte) engage.WorkspaceID { return engage.WorkspaceID{15: n} }
 
-// openExample opens a store on SQLite as a program would: a writer of one
-// connection and a pool of readers.
-func openExample(dir string) (*bunstore.Store, *bun.DB) {
-	dsn := "file:" + filepath.Join(dir, "shop.db") +
+// openPools opens a file of SQLite as a program would: a writer of one connection
+// and a pool of readers.
+func openPools(path string) (writes, reads *bun.DB) {
+	dsn := "file:" + path +
 		"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=busy_timeout(5000)"
 	writer, err := sql.Open("sqlite", dsn+"&_txlock=immediate")
 	must(err)
@@ -35,9 +36,13 @@ func openExample(dir string) (*bunstore.Store, *bun.DB) {
 	readers, err := sql.Open("sqlite", dsn+"&_pragma=query_only(1)")
 	must(err)
 	readers.SetMaxOpenConns(4)
-	db := bun.NewDB(writer, sqlitedialect.New())
+	return bun.NewDB(writer, sqlitedialect.New()), bun.NewDB(readers, sqlitedialect.New())
+}
+
+func openExample(dir string) (*bunstore.Store, *bun.DB) {
+	db, reads := openPools(filepath.Join(dir, "shop.db"))
 	ctx := context.Background()
-	store, err := bunstore.Open(ctx, bunstore.Config{Write: db, Read: bun.NewDB(readers, sqlitedialect.New())})
+	store, err := bunstore.Open(ctx, bunstore.Config{Write: db, Read: reads})
 	must(err)
 	must(store.Migrate(ctx)) // and the schemas of the domains in use
 	return store, db
@@ -150,4 +155,39 @@ func ExampleInsertNew() {
 	// Output:
 	// [vip new] [true true]
 	// [new beta] [false true]
+}
+
+// A workspace that has grown moves to a database of its own, while it is in use.
+func ExampleStore_Move() {
+	dir, err := os.MkdirTemp("", "engage")
+	must(err)
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
+	writes, reads := openPools(filepath.Join(dir, "main.db"))
+	large, largeReads := openPools(filepath.Join(dir, "large.db"))
+	ctx, ws := context.Background(), workspace(1)
+	store, err := bunstore.Open(ctx, bunstore.Config{
+		Write: writes, Read: reads, More: []bunstore.Database{{Shard: "large", Write: large, Read: largeReads}},
+		Placement: &bunstore.Placement{CacheFor: time.Millisecond},
+	})
+	must(err)
+	must(store.Migrate(ctx))
+
+	publish := func(number int) {
+		must(store.InTx(ctx, ws, func(ctx context.Context) error { return store.Publish(ctx, ws, ordered{Number: number}) }))
+	}
+	publish(1)
+	_, err = store.Move(ctx, ws, "large")
+	must(err)
+	publish(2)
+
+	var at bunstore.FeedPosition // a reader with a position of its own
+	for range 2 {
+		slices, next, err := store.Feed(ctx, ws, at, 10)
+		must(err)
+		fmt.Println(next.Shard, string(slices[0].Events[0].Data))
+		at = next
+	}
+	// Output:
+	// main {"number":1}
+	// large {"number":2}
 }

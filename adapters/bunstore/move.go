@@ -476,7 +476,7 @@ func (m *move) behind(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return m.s.placer.Drained(ctx, m.from, m.ws, last)
+	return m.s.placer.Drained(ctx, m.ws, m.from, last)
 }
 
 // freeze lets nothing of the workspace change any more and makes the copy equal.

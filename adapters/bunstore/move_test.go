@@ -610,3 +610,24 @@ func TestAProcessWithAnOldAnswer(t *testing.T) {
 		})
 	})
 }
+
+// TestPlacementBudget holds what a transaction pays for its place: the look at
+// the fence, of two statements on PostgreSQL. The directory is asked once.
+func TestPlacementBudget(t *testing.T) {
+	t.Parallel()
+	eachPair(t, bunstore.Placement{CacheFor: time.Hour}, func(t *testing.T, p *pair) {
+		want := testkit.Statements{Work: 1, Control: 2}
+		if p.Dialect() == bunstore.PostgreSQL {
+			want.Work = 2
+		}
+		for range 2 { // the first settles it, and reads who has left
+			for _, db := range p.databases {
+				db.Count.Reset()
+			}
+			check(t, p.InTx(t.Context(), p.ws, func(context.Context) error { return nil }))
+		}
+		if got := p.databases[east].Count.Tally().Statements; got != want {
+			t.Errorf("a transaction takes %+v statements, want %+v:\n%q", got, want, p.databases[east].Count.Statements())
+		}
+	})
+}

@@ -61,7 +61,7 @@ type Placement struct {
 	// slices of a database to its last position, whether those that a broker
 	// feeds have taken them, too; it names one that has not, or answers "". nil:
 	// there are none.
-	Drained func(ctx context.Context, shard engage.Shard, ws engage.WorkspaceID, last engage.Position) (waiting string, err error)
+	Drained func(ctx context.Context, ws engage.WorkspaceID, shard engage.Shard, last engage.Position) (waiting string, err error)
 
 	// Tables are the host's own tables that move and are erased with a
 	// workspace. They are in every database, and their primary key holds

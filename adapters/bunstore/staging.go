@@ -134,6 +134,9 @@ func (m *move) makeStaging(ctx context.Context) error {
 		}
 	}
 	for _, t := range m.tables {
+		if err := m.renew(ctx); err != nil {
+			return err
+		}
 		name, key := m.staged(t), strings.Join(append([]string{"workspace_id"}, t.key...), ", ")
 		index := "CREATE UNIQUE INDEX IF NOT EXISTS " + name + "_ux ON " + name + " (" + key + ")"
 		statements := map[Dialect][]string{
@@ -154,6 +157,9 @@ func (m *move) makeStaging(ctx context.Context) error {
 
 func (m *move) dropStaging(ctx context.Context) error {
 	for _, t := range m.tables {
+		if err := m.renew(ctx); err != nil {
+			return err
+		}
 		if err := m.s.define(ctx, m.s.databases[m.to], "DROP TABLE IF EXISTS "+m.staged(t)); err != nil {
 			return err
 		}

@@ -66,7 +66,7 @@ type moves struct {
 func openMoves(ctx context.Context, c childConfig) (*moves, error) {
 	m := &moves{pools: map[engage.Shard]*bun.DB{}, ids: engage.NewIDSource(engage.SystemClock{}, nil)}
 	cfg := bunstore.Config{Placement: &bunstore.Placement{
-		Directory: "east", CacheFor: 20 * time.Millisecond, MoveLease: 300 * time.Millisecond, Patience: time.Minute,
+		Directory: "east", CacheFor: 20 * time.Millisecond, MoveLease: time.Second, Patience: time.Minute,
 		Tables: []string{"crashlab_notes", "crashlab_effects"},
 	}}
 	for _, shard := range []engage.Shard{"east", "west"} {

@@ -29,6 +29,11 @@ type Kernel struct {
 	// worker would. Nil: they have them when InTx returns.
 	Sequence func(ctx context.Context) error
 
+	// Away puts a workspace that nobody has written for on another database than
+	// engage.DefaultShard, and answers which. Nil: there is none, and the cases
+	// about it are skipped.
+	Away func(ctx context.Context, ws engage.WorkspaceID) (engage.Shard, error)
+
 	// Prune removes the slices that need not be kept, as the kernel's worker
 	// would. Nil: the cases about it are skipped.
 	Prune func(ctx context.Context) error
@@ -79,6 +84,7 @@ func (s Suite) Run(t *testing.T, open func(t *testing.T) Kernel) {
 		{"a transaction", transactionCases},
 		{"a nested call", nestingCases},
 		{"a transaction of a shard", shardCases},
+		{"a workspace of another database", awayCases},
 		{"a function after the commit", afterCommitCases},
 		{"an event", eventCases},
 		{"a slice", sliceCases},
