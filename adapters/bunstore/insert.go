@@ -67,16 +67,16 @@ func InsertNew[R any](ctx context.Context, db bun.IDB, rows []R, key ...string) 
 // Rows are written in the order in which they are given, which has to be that of
 // their keys, so that two writers of the same rows wait for each other.
 func Upsert[R any](ctx context.Context, db bun.IDB, rows []R, key []string, columns ...string) error {
-	on, set := bun.SafeQuery("CONFLICT (?) DO UPDATE", bun.Safe(strings.Join(key, ", "))), "? = EXCLUDED.?"
-	tail := " ON CONFLICT (" + strings.Join(key, ", ") + ") DO UPDATE SET "
+	on, set := "CONFLICT ("+strings.Join(key, ", ")+") DO UPDATE", "? = EXCLUDED.?"
+	tail := " ON " + on + " SET "
 	if DialectOf(db) == MariaDB {
-		on, set = bun.SafeQuery("DUPLICATE KEY UPDATE"), "? = VALUES(?)"
+		on, set = "DUPLICATE KEY UPDATE", "? = VALUES(?)"
 	}
 	for i, column := range columns {
 		tail += strings.Repeat(", ", min(i, 1)) + column + " = EXCLUDED." + column
 	}
 	return write(ctx, db, rows, func(query *bun.InsertQuery) *bun.InsertQuery {
-		query = query.On(on.Query, on.Args...)
+		query = query.On(on)
 		for _, column := range columns {
 			query = query.Set(set, bun.Ident(column), bun.Ident(column))
 		}
