@@ -17,8 +17,8 @@ import (
 // What a Placement's zero fields mean.
 const (
 	DefaultCacheFor  = 30 * time.Second // a read looks at the directory once per workspace and this long
-	DefaultCacheSize = 1 << 16          // about 10 MB
-	DefaultPatience  = 10 * time.Second // longer than a workspace of 100,000 rows is paused for
+	DefaultCacheSize = 1 << 16          // workspaces, twice at most
+	DefaultPatience  = 10 * time.Second // a large workspace is paused for longer
 	DefaultMoveLease = 30 * time.Second
 )
 
