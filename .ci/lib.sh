@@ -139,7 +139,7 @@ brokers() {
     fi
   fi
   if [ -z "${ENGAGE_TEST_REDIS:-}" ]; then
-    export ENGAGE_TEST_REDIS='redis://127.0.0.1:6379/0'
+    export ENGAGE_TEST_REDIS='127.0.0.1:6379'
     if ! listening 6379; then
       if ! command -v redis-server >/dev/null; then install_packages redis-server; fi
       listening 6379 || redis-server --daemonize yes --bind 127.0.0.1 --port 6379 --save '' --appendonly no
