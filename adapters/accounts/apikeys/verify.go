@@ -49,10 +49,15 @@ func (s *Service) VerifyKey(ctx context.Context, key engage.Secret) (engage.Gran
 // KeyPermissions answers what a key may do: nothing but Ingest for a write key,
 // the permissions it names for a secret key. An id that is no key's, another
 // workspace's, and a key that was revoked or has expired answer ErrNotFound.
-// Authorizers ask it with the id of a grant's actor; the answer may be as old as
-// Freshness.
+// Authorizers ask it with the id of a grant's actor. They remember the answer for
+// as long as they may, so it is read anew: of two memories the ages add up.
 func (s *Service) KeyPermissions(ctx context.Context, ws engage.WorkspaceID, keyID string) ([]string, error) {
-	h, err := s.serving(ctx, ws, "apikeys.KeyPermissions", keyID)
+	const op = "apikeys.KeyPermissions"
+	id, err := parse(ws, op, keyID)
+	if err != nil {
+		return nil, err
+	}
+	h, err := s.read(ctx, ws, op, id)
 	if err != nil {
 		return nil, err
 	}
@@ -80,17 +85,30 @@ func (s *Service) AllowsOrigin(ctx context.Context, grant engage.Grant, origin s
 
 // serving answers a key that serves, by its id.
 func (s *Service) serving(ctx context.Context, ws engage.WorkspaceID, op, keyID string) (*held, error) {
-	if err := engage.CheckCall(op, ws, 1); err != nil {
+	id, err := parse(ws, op, keyID)
+	if err != nil {
 		return nil, err
+	}
+	if h, ok := s.held.byID(id, s.rt.Clock.Now()); ok && h.ws == ws {
+		return h, nil
+	}
+	return s.read(ctx, ws, op, id)
+}
+
+func parse(ws engage.WorkspaceID, op, keyID string) (ID, error) {
+	if err := engage.CheckCall(op, ws, 1); err != nil {
+		return ID{}, err
 	}
 	id, err := engage.ParseID[kind](keyID)
 	if err != nil {
-		return nil, &engage.Error{Code: engage.NotFound, Op: op, Err: err}
+		return ID{}, &engage.Error{Code: engage.NotFound, Op: op, Err: err}
 	}
+	return id, nil
+}
+
+// read answers a key that serves from the store, and remembers it.
+func (s *Service) read(ctx context.Context, ws engage.WorkspaceID, op string, id ID) (*held, error) {
 	now := s.rt.Clock.Now()
-	if h, ok := s.held.byID(id, now); ok && h.ws == ws {
-		return h, nil
-	}
 	found, err := s.keys.Get(ctx, ws, []ID{id})
 	if err != nil {
 		return nil, err

@@ -195,6 +195,9 @@ func TestChangedPermissionsHoldEverywhereWithinFiveSeconds(t *testing.T) {
 	_, err := b.service.Update(b.ctx, b.ws, key.ID, func(k *apikeys.Key) error { k.Permissions = []string{"b"}; return nil })
 	b.no(err)
 	b.same(permissions(b.service), []string{"b"})
+	named, err := there.KeyPermissions(b.ctx, b.ws, key.ID.String()) // for those who remember it themselves
+	b.no(err)
+	b.same(named, []string{"b"})
 	b.clock.Advance(apikeys.Freshness)
 	b.same(permissions(there), []string{"b"})
 }
