@@ -87,6 +87,40 @@ func TestTheSequencer(t *testing.T) {
 				}
 			}
 		})
+		t.Run("comes to every workspace while more than a step takes flood", func(t *testing.T) {
+			var flooding []engage.WorkspaceID
+			for range 300 {
+				flooding = append(flooding, b.twin(b.ws))
+			}
+			flood := func(times int) {
+				t.Helper()
+				for range times {
+					if err := b.InShard(t.Context(), engage.DefaultShard, func(ctx context.Context) error {
+						for _, ws := range flooding {
+							if err := b.Publish(ctx, ws, *b.probe("f")); err != nil {
+								return err
+							}
+						}
+						return nil
+					}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			last := b.twin(b.ws) // in the order of the ids
+			flood(16)
+			b.publish(t, last, "l")
+			for range 3 {
+				if _, err := b.Sequence(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				flood(4)
+			}
+			if !slices.ContainsFunc(b.slices(t, engage.PartitionOf(last)), func(s engage.Slice) bool { return s.Workspace == last }) {
+				t.Error("the last one waits for ever")
+			}
+			b.sequence(t)
+		})
 		t.Run("wakes those who asked", func(t *testing.T) {
 			woken := 0
 			b.OnSequenced(func() { woken++ })

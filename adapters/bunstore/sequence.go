@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/go-engage/engage"
 	"github.com/uptrace/bun"
@@ -88,7 +89,7 @@ func (s *Store) sequence(ctx context.Context, d *database) (int, error) {
 		if err != nil || len(locked) == 0 {
 			return err
 		}
-		lanes, err := s.lanes(ctx, db, locked)
+		lanes, err := s.lanes(ctx, db, d.shard, locked)
 		if err != nil || len(lanes) == 0 {
 			return err
 		}
@@ -131,47 +132,104 @@ type lane struct {
 	Waiting   int `bun:"waiting"` // some or all of them
 }
 
+// stretch is the part of a partition's workspaces that is still to be looked at.
+type stretch struct {
+	from    UID // the step began behind it
+	after   UID
+	wrapped bool // behind the end: what is left ends at from
+}
+
 // lanes finds the workspaces that wait in the partitions. It reads a bounded
 // number of rows of each partition in the order of the workspaces, and where
 // that was not all of them goes on behind the last one, so that its cost does
-// not grow with what one workspace has waiting.
-func (s *Store) lanes(ctx context.Context, db bun.IDB, locked []partition) ([]lane, error) {
+// not grow with what one workspace has waiting. A step that found enough leaves
+// the rest to the next, which begins there.
+func (s *Store) lanes(ctx context.Context, db bun.IDB, shard engage.Shard, locked []partition) ([]lane, error) {
 	var found []lane
-	behind := map[int]UID{}
+	left := map[int]stretch{}
 	for _, p := range locked {
-		behind[int(p.Part)] = UID{}
+		from := s.laneTurns.at(shard, int(p.Part))
+		left[int(p.Part)] = stretch{from: from, after: from}
 	}
-	for len(behind) > 0 && len(found) < stepWorkspaces {
-		limit := max(scanRows/len(behind), minScanRows)
+	for len(left) > 0 && len(found) < stepWorkspaces {
+		limit := max(scanRows/len(left), minScanRows)
 		var query strings.Builder
 		var args []any
-		for part, last := range behind {
+		for part, at := range left {
 			if query.Len() > 0 {
 				query.WriteString(" UNION ALL ")
 			}
 			query.WriteString(`SELECT w.part, w.workspace_id, COUNT(*) AS waiting FROM (SELECT l.part, l.workspace_id FROM engage_log AS l ?
-				WHERE l.part = ? AND l.pos IS NULL AND l.workspace_id > ? ORDER BY l.workspace_id LIMIT ?) AS w GROUP BY w.part, w.workspace_id`)
-			args = append(args, s.byWorkspace(), part, last, limit)
+				WHERE l.part = ? AND l.pos IS NULL AND l.workspace_id > ?`)
+			args = append(args, s.byWorkspace(), part, at.after)
+			if at.wrapped {
+				query.WriteString(" AND l.workspace_id <= ?")
+				args = append(args, at.from)
+			}
+			query.WriteString(" ORDER BY l.workspace_id LIMIT ?) AS w GROUP BY w.part, w.workspace_id")
+			args = append(args, limit)
 		}
 		var seen []lane
 		if err := db.NewRaw(query.String(), args...).Scan(ctx, &seen); err != nil {
 			return nil, err
 		}
 		found = append(found, seen...)
-		read := map[int]int{}
+		read, last := map[int]int{}, map[int]UID{}
 		for _, lane := range seen {
 			read[lane.Part] += lane.Waiting
-			if last := behind[lane.Part]; bytes.Compare(lane.Workspace[:], last[:]) > 0 {
-				behind[lane.Part] = lane.Workspace
+			if at := last[lane.Part]; bytes.Compare(lane.Workspace[:], at[:]) > 0 {
+				last[lane.Part] = lane.Workspace
 			}
 		}
-		for part := range behind {
-			if read[part] < limit {
-				delete(behind, part)
+		for part, at := range left {
+			switch {
+			case read[part] == limit:
+				at.after = last[part]
+				left[part] = at
+			case at.wrapped || at.from == UID{}:
+				delete(left, part)
+			default:
+				left[part] = stretch{from: at.from, wrapped: true}
 			}
 		}
 	}
+	s.laneTurns.leave(shard, locked, left)
 	return found, nil
+}
+
+// laneTurns remembers where the steps of this process stand in each partition
+// that had more workspaces waiting than a step takes.
+type laneTurns struct {
+	mu   sync.Mutex
+	last map[laneTurn]UID
+}
+
+type laneTurn struct {
+	shard engage.Shard
+	part  int
+}
+
+func (t *laneTurns) at(shard engage.Shard, part int) UID {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.last[laneTurn{shard, part}]
+}
+
+// leave notes what a step leaves of the partitions it locked.
+func (t *laneTurns) leave(shard engage.Shard, locked []partition, left map[int]stretch) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.last == nil {
+		t.last = map[laneTurn]UID{}
+	}
+	for _, p := range locked {
+		turn := laneTurn{shard, int(p.Part)}
+		if at, more := left[turn.part]; more {
+			t.last[turn] = at.after
+		} else {
+			delete(t.last, turn)
+		}
+	}
 }
 
 // take reads the oldest slices of each lane, in the order they were written.

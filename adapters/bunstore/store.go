@@ -91,6 +91,7 @@ type Store struct {
 	log    *slog.Logger
 
 	sequencer *engage.Loop
+	laneTurns laneTurns
 	pruner    *engage.Loop
 	mover     *engage.Loop              // nil without a Placement
 	looked    atomic.Pointer[time.Time] // when the mover did last
