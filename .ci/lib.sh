@@ -75,6 +75,17 @@ eventually() {
 # unless the caller has set it.
 postgres() {
   if [ -n "${ENGAGE_TEST_POSTGRES:-}" ]; then return; fi
+  postgres_server
+  # Packages are tested side by side, each with pools of its own: the 100
+  # connections of a new cluster are not enough.
+  if (($(psql --no-password -Xqtc 'SHOW max_connections' "$ENGAGE_TEST_POSTGRES") < 300)); then
+    psql --no-password -Xqc 'ALTER SYSTEM SET max_connections = 300' "$ENGAGE_TEST_POSTGRES"
+    pg_ctlcluster --skip-systemctl-redirect "$(pg_lsclusters -h | awk 'NR == 1 { print $1 }')" main restart
+    eventually psql --no-password -Xqtc 'SELECT 1' "$ENGAGE_TEST_POSTGRES"
+  fi
+}
+
+postgres_server() {
   export ENGAGE_TEST_POSTGRES='postgres://postgres@127.0.0.1:5432/test?sslmode=disable'
   local probe=(psql --no-password -Xqtc 'SELECT 1')
   if ! command -v psql >/dev/null; then install_packages postgresql; fi
@@ -97,9 +108,15 @@ SQL
   "${probe[@]}" "$ENGAGE_TEST_POSTGRES" >/dev/null
 }
 
-# mariadb_server sets ENGAGE_TEST_MYSQL in the same way.
-mariadb_server() {
+# mariadb_service sets ENGAGE_TEST_MYSQL in the same way.
+mariadb_service() {
   if [ -n "${ENGAGE_TEST_MYSQL:-}" ]; then return; fi
+  mariadb_server
+  mariadb --protocol=tcp --host=127.0.0.1 "${maria[@]}" --execute='SET GLOBAL max_connections = 500'
+}
+
+mariadb_server() {
+  maria=(--user=root)
   export ENGAGE_TEST_MYSQL='root@tcp(127.0.0.1:3306)/test'
   local probe=(mariadb --protocol=tcp --host=127.0.0.1 --execute='SELECT 1')
   if ! command -v mariadb >/dev/null; then install_packages mariadb-server; fi
@@ -119,6 +136,7 @@ CREATE USER IF NOT EXISTS 'engage_test'@'127.0.0.1' IDENTIFIED BY 'engage_test';
 GRANT ALL ON *.* TO 'engage_test'@'localhost';
 GRANT ALL ON *.* TO 'engage_test'@'127.0.0.1';
 SQL
+  maria=(--user=engage_test --password=engage_test)
   export ENGAGE_TEST_MYSQL='engage_test:engage_test@tcp(127.0.0.1:3306)/engage_test'
   "${probe[@]}" --user=engage_test --password=engage_test engage_test >/dev/null
 }
