@@ -10,6 +10,12 @@ import (
 // fold is the form in which texts are compared that differ in case or in the
 // spelling of characters: NFKC, case-folded. A folded text folds to itself.
 func fold(s string) string {
+	return FoldCase(norm.NFKC.String(strings.ToValidUTF8(s, "\ufffd")))
+}
+
+// FoldCase is a text without its case, by Unicode's full folding: "Straße" and
+// "STRASSE" fold alike.
+func FoldCase(s string) string {
 	// Package cases takes each Cherokee letter's case for the other's, so folding
 	// twice would undo it; from capitals it makes small ones.
 	s = strings.Map(func(r rune) rune {
@@ -20,6 +26,6 @@ func fold(s string) string {
 			return r - 8
 		}
 		return r
-	}, norm.NFKC.String(strings.ToValidUTF8(s, "\ufffd")))
+	}, s)
 	return cases.Fold().String(s)
 }

@@ -187,6 +187,7 @@ func TestALeaf(t *testing.T) {
 			{"two spellings of an accent are one", attr("a").Is("ål"), `{"a":"a\u030al"}`, true},
 			{"case counts", attr("a").Is("pro"), `{"a":"PRO"}`, false},
 			{"ci folds fully", attr("a").IgnoreCase().Is("strasse"), `{"a":"STRAßE"}`, true},
+			{"ci folds letters whose capitals came first", attr("a").IgnoreCase().Is("\u13a0"), `{"a":"\uab70"}`, true},
 			{"ci folds a Turkish capital i to i and a dot", attr("a").IgnoreCase().Is("i\u0307stanbul"), `{"a":"İstanbul"}`, true},
 			{"ci keeps a dotless i apart", attr("a").IgnoreCase().Is("i"), `{"a":"ı"}`, false},
 			{"contains takes wildcards as they are", attr("a").Contains("50%_"), `{"a":"a 50%_ off"}`, true},

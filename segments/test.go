@@ -7,9 +7,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/go-engage/engage/contacts"
 	"github.com/go-engage/engage/contacts/attribute"
 	"github.com/go-engage/engage/segments/filter"
 )
@@ -98,7 +98,7 @@ func (t *test) take(literal filter.Value) {
 func (t *test) normal(s string) string {
 	s = norm.NFC.String(s)
 	if t.fold {
-		s = norm.NFC.String(cases.Fold().String(s))
+		s = norm.NFC.String(contacts.FoldCase(s))
 	}
 	return s
 }
