@@ -8,4 +8,8 @@
 //
 // The constructors open what they need and check it; nothing runs before Run,
 // and nothing is migrated unasked.
+//
+// A stack has one database and no broker. Workspaces on several databases and
+// row-level security are settings of bunstore.Open, and a broker is fed by
+// watermillbus.NewRelay: programs that want these compose by hand.
 package stack

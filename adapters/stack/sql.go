@@ -46,7 +46,8 @@ func Schemas() []bunstore.Schema {
 
 // SQLite composes the suite on a database file, which it makes if it is missing:
 // one writer and a pool of readers, with WAL and synchronous=FULL, so that what
-// was acknowledged survives the loss of power.
+// was acknowledged survives the loss of power. Without Config.Keys it makes the key
+// that secrets are sealed under, too, in the file <path>.key.
 func SQLite(ctx context.Context, path string, cfg Config) (*Platform, error) {
 	if path == "" || path == ":memory:" {
 		return nil, &engage.Error{Code: engage.Invalid, Op: "stack.SQLite", Err: errors.New("want the path of a file; Memory keeps everything in memory")}
@@ -78,7 +79,8 @@ func SQLite(ctx context.Context, path string, cfg Config) (*Platform, error) {
 }
 
 // Postgres composes the suite on a PostgreSQL database, named by a connection
-// string of pgx. The tables go into the first schema of its search_path.
+// string of pgx. The tables go into the first schema of its search_path. Without
+// Config.Keys it answers ErrInvalid: every replica needs the same key.
 func Postgres(ctx context.Context, dsn string, cfg Config) (*Platform, error) {
 	conf, err := pgx.ParseConfig(dsn)
 	if err != nil {
@@ -96,7 +98,8 @@ func Postgres(ctx context.Context, dsn string, cfg Config) (*Platform, error) {
 }
 
 // MariaDB composes the suite on a MariaDB database, named by a DSN of
-// go-sql-driver. What the suite needs of the connection is set here.
+// go-sql-driver. What the suite needs of the connection is set here. Without
+// Config.Keys it answers ErrInvalid: every replica needs the same key.
 func MariaDB(ctx context.Context, dsn string, cfg Config) (*Platform, error) {
 	conf, err := mysql.ParseDSN(dsn)
 	if err != nil {
